@@ -1,0 +1,1 @@
+//! Numbered, idempotent steps that bring any Solana network to a working Lumora.
