@@ -1,0 +1,95 @@
+//! Coarse locations as unit vectors, so that a distance is one integer square root and no trigonometry.
+
+use crate::units::Kilometres;
+
+/// Length of a unit vector's components' scale: a component of 32,767 is 1.0.
+pub const SCALE: i16 = i16::MAX;
+
+const EARTH_RADIUS_KM: u64 = 6_371;
+
+/// A point on the Earth as a vector of length [`SCALE`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnitVector {
+    /// Towards latitude 0, longitude 0.
+    pub x: i16,
+    /// Towards latitude 0, longitude 90 east.
+    pub y: i16,
+    /// Towards the north pole.
+    pub z: i16,
+}
+
+impl UnitVector {
+    /// Whether the length is one to within 0.1 %. A longer vector would bring a node nearer to nothing, a shorter one
+    /// nearer to everything.
+    pub fn is_unit(self) -> bool {
+        let one = i64::from(SCALE).saturating_mul(i64::from(SCALE));
+        let off = self.squared_length().saturating_sub(one).unsigned_abs();
+        // (1 + e)^2 is about 1 + 2e.
+        off <= one.unsigned_abs() / 500
+    }
+
+    fn squared_length(self) -> i64 {
+        squared_distance(self, Self::default())
+    }
+}
+
+fn squared_distance(a: UnitVector, b: UnitVector) -> i64 {
+    let square = |p: i16, q: i16| {
+        let d = i64::from(p).saturating_sub(i64::from(q));
+        d.saturating_mul(d)
+    };
+    square(a.x, b.x)
+        .saturating_add(square(a.y, b.y))
+        .saturating_add(square(a.z, b.z))
+}
+
+/// Straight-line (chord) distance between two points of the surface, rounded down. It orders points exactly as the
+/// great-circle distance does and is at most 12,742 km for unit vectors.
+pub fn chord_distance(a: UnitVector, b: UnitVector) -> Kilometres {
+    let chord = squared_distance(a, b).unsigned_abs().isqrt();
+    Kilometres((chord.saturating_mul(EARTH_RADIUS_KM) / u64::from(SCALE.unsigned_abs())) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GREENWICH_EQUATOR: UnitVector = UnitVector { x: SCALE, y: 0, z: 0 };
+    const NORTH_POLE: UnitVector = UnitVector { x: 0, y: 0, z: SCALE };
+
+    #[test]
+    fn a_quarter_of_the_globe_is_a_chord_of_9009_km() {
+        assert_eq!(chord_distance(GREENWICH_EQUATOR, NORTH_POLE), Kilometres(9_009));
+        let antipode = UnitVector { x: -SCALE, y: 0, z: 0 };
+        assert_eq!(chord_distance(GREENWICH_EQUATOR, antipode), Kilometres(12_742));
+    }
+
+    #[test]
+    fn only_unit_vectors_pass() {
+        assert!(NORTH_POLE.is_unit());
+        assert!(!UnitVector { x: 0, y: 0, z: 32_000 }.is_unit());
+        assert!(!UnitVector::default().is_unit());
+        assert!(
+            !UnitVector {
+                x: i16::MIN,
+                y: i16::MIN,
+                z: i16::MIN
+            }
+            .is_unit()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn distance_is_symmetric_and_bounded(a in any::<[i16; 3]>(), b in any::<[i16; 3]>()) {
+            let [a, b] = [a, b].map(|[x, y, z]| UnitVector { x, y, z });
+            prop_assert_eq!(chord_distance(a, b), chord_distance(b, a));
+            prop_assert_eq!(chord_distance(a, a), Kilometres(0));
+            if a.is_unit() && b.is_unit() {
+                prop_assert!(chord_distance(a, b).0 <= 12_750);
+            }
+        }
+    }
+}
