@@ -1,0 +1,98 @@
+//! Arguments of the instructions, in the order in which they are serialised (borsh).
+
+/// Declares [`InitializeRegistryArguments`].
+#[macro_export]
+macro_rules! initialize_registry_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `initialize`: the network's parameters. Units are those of `Network`.
+        $(#[$attribute])*
+        pub struct InitializeRegistryArguments {
+            /// May pause, nothing else.
+            pub guardian: $crate::Address,
+            /// Bound into every signed message.
+            pub network_id: [u8; 32],
+            /// LMR base units a node must have deposited to take work.
+            pub minimum_bond: u64,
+            /// LMR base units of bond that each open shard needs.
+            pub shard_bond: u64,
+            /// Seconds between asking for a bond back and receiving it.
+            pub unbonding_seconds: i64,
+            /// Weights of bandwidth, proximity, latency and reputation in basis points; they sum to 10,000.
+            pub weights: [u16; 4],
+            /// Rate from which on more does not count, in kbit/s.
+            pub reference_kbps: u32,
+            /// Distance at which proximity counts half, in kilometres.
+            pub half_distance_km: u32,
+            /// Round-trip time at which latency counts half, in microseconds.
+            pub half_latency_us: u32,
+            /// Seconds that a node with a score of zero waits.
+            pub max_wait_seconds: u32,
+            /// Seconds after which an attestation no longer makes a node eligible.
+            pub attestation_max_age_seconds: u32,
+            /// Share of a node's capacity that shards may fill, in basis points.
+            pub capacity_share: u16,
+            /// Share of `shard_bond` lost when a deadline passes, in basis points.
+            pub expiry_slash: u16,
+            /// Share of each payment that the protocol keeps, in basis points.
+            pub protocol_fee: u16,
+            /// Share of the protocol's fee that is burned, in basis points.
+            pub burn_share: u16,
+        }
+    };
+}
+
+/// Declares [`RegisterNodeArguments`].
+#[macro_export]
+macro_rules! register_node_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `register_node`.
+        $(#[$attribute])*
+        pub struct RegisterNodeArguments {
+            /// Which of its owner's nodes this is.
+            pub index: u16,
+            /// Hot key of the node's software.
+            pub operator: $crate::Address,
+            /// ed25519 key that the node proves in its QUIC handshake.
+            pub transport_key: [u8; 32],
+            /// H3 cell of resolution 3 in which the node stands.
+            pub h3_cell: u64,
+            /// Unit vector of that cell's centre, components scaled to 32,767.
+            pub location: [i16; 3],
+            /// Rate that the provider is willing to share, in kbit/s.
+            pub limit_kbps: u32,
+            /// Shards that it is willing to work on at the same time.
+            pub shard_capacity: u16,
+        }
+    };
+}
+
+/// Declares [`UpdateNodeArguments`].
+#[macro_export]
+macro_rules! update_node_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `update_node`: everything that its owner may change, whole.
+        $(#[$attribute])*
+        pub struct UpdateNodeArguments {
+            /// Hot key of the node's software.
+            pub operator: $crate::Address,
+            /// ed25519 key that the node proves in its QUIC handshake.
+            pub transport_key: [u8; 32],
+            /// H3 cell of resolution 3 in which the node stands.
+            pub h3_cell: u64,
+            /// Unit vector of that cell's centre, components scaled to 32,767.
+            pub location: [i16; 3],
+            /// Rate that the provider is willing to share, in kbit/s.
+            pub limit_kbps: u32,
+            /// Shards that it is willing to work on at the same time.
+            pub shard_capacity: u16,
+            /// Active or paused; see `status`.
+            pub status: u8,
+        }
+    };
+}
+
+plain_arguments!(
+    initialize_registry_arguments,
+    register_node_arguments,
+    update_node_arguments
+);

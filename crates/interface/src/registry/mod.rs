@@ -1,0 +1,93 @@
+//! Program `registry`: the network's configuration, nodes and their bonds.
+
+mod arguments;
+mod error;
+mod events;
+mod network;
+mod node;
+
+pub use arguments::{InitializeRegistryArguments, RegisterNodeArguments, UpdateNodeArguments};
+pub use error::RegistryError;
+pub use events::{BondDeposited, NetworkInitialized, NodeRegistered, NodeUpdated};
+pub use network::Network;
+pub use node::Node;
+
+use crate::Address;
+
+/// Address of the program.
+pub const ID: Address = Address::from_str_const("5zXseGSzfx69H6Vqdkww3KCHJiWcqtZiDc3yFFwWwRL7");
+
+/// First seed of each derived address.
+pub mod seed {
+    /// The one [`Network`](super::Network).
+    pub const NETWORK: &[u8] = b"network";
+    /// A [`Node`](super::Node); followed by its owner and its index.
+    pub const NODE: &[u8] = b"node";
+    /// The token account that holds all bonds.
+    pub const BOND: &[u8] = b"bond";
+}
+
+/// First byte of each instruction's data.
+pub mod instruction {
+    /// `initialize`
+    pub const INITIALIZE: u8 = 0;
+    /// `register_node`
+    pub const REGISTER_NODE: u8 = 1;
+    /// `update_node`
+    pub const UPDATE_NODE: u8 = 2;
+    /// `deposit_bond`
+    pub const DEPOSIT_BOND: u8 = 3;
+}
+
+/// Bits of [`Network::paused`]: what new commitments are stopped. Exits are never stopped.
+pub mod pause {
+    /// Registering nodes.
+    pub const REGISTERING: u32 = 1;
+    /// Creating jobs and claiming shards.
+    pub const CLAIMING_WORK: u32 = 1 << 1;
+    /// Listing and buying datasets.
+    pub const BUYING: u32 = 1 << 2;
+    /// All of them.
+    pub const ALL: u32 = REGISTERING | CLAIMING_WORK | BUYING;
+}
+
+/// Values of [`Node::status`].
+pub mod status {
+    /// Takes work and is measured.
+    pub const ACTIVE: u8 = 0;
+    /// Its owner keeps it from being measured and from taking work.
+    pub const PAUSED: u8 = 1;
+}
+
+/// Address and bump of the one [`Network`].
+pub fn network_address() -> (Address, u8) {
+    Address::find_program_address(&[seed::NETWORK], &ID)
+}
+
+/// Address and bump of the `index`th node of `owner`.
+pub fn node_address(owner: &Address, index: u16) -> (Address, u8) {
+    Address::find_program_address(&[seed::NODE, owner.as_ref(), &index.to_le_bytes()], &ID)
+}
+
+/// Address and bump of the token account that holds all bonds.
+pub fn bond_vault_address() -> (Address, u8) {
+    Address::find_program_address(&[seed::BOND], &ID)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn discriminators_are_those_the_framework_computes() {
+        assert_discriminators!("account", crate::Account, Network, Node);
+        assert_discriminators!(
+            "event",
+            crate::Event,
+            NetworkInitialized,
+            NodeRegistered,
+            NodeUpdated,
+            BondDeposited
+        );
+    }
+}

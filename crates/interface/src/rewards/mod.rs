@@ -1,0 +1,93 @@
+//! Program `rewards`: the LMR mint, its emission, and payouts.
+
+mod arguments;
+mod emission;
+mod error;
+mod events;
+mod reward;
+
+pub use arguments::{GrantArguments, InitializeRewardsArguments};
+pub use emission::Emission;
+pub use error::RewardsError;
+pub use events::{EmissionInitialized, EpochFunded, Granted, RewardClaimed};
+pub use reward::Reward;
+
+use crate::Address;
+
+/// Address of the program.
+pub const ID: Address = Address::from_str_const("CVkabRN4nqDxpcvFUYkFLdZoTUxQiWqjbSsgEq7hEpgT");
+
+/// First seed of each derived address.
+pub mod seed {
+    /// The one [`Emission`](super::Emission), which is also the authority of the mint and of both token accounts.
+    pub const EMISSION: &[u8] = b"emission";
+    /// The LMR mint.
+    pub const MINT: &[u8] = b"lmr";
+    /// Token account with the LMR waiting to be claimed.
+    pub const POOL: &[u8] = b"pool";
+    /// Token account with the LMR of the early-participant pool.
+    pub const EARLY: &[u8] = b"early";
+    /// A [`Reward`](super::Reward); followed by the address of the node's account.
+    pub const REWARD: &[u8] = b"reward";
+}
+
+/// First byte of each instruction's data.
+pub mod instruction {
+    /// `initialize`
+    pub const INITIALIZE: u8 = 0;
+    /// `fund_epoch`
+    pub const FUND_EPOCH: u8 = 1;
+    /// `claim`
+    pub const CLAIM: u8 = 2;
+    /// `grant`
+    pub const GRANT: u8 = 3;
+}
+
+/// LMR base units minted into the early-participant pool at genesis: 15 % of the cap of one thousand million LMR.
+pub const EARLY_POOL: u64 = 150_000_000_000_000;
+
+/// Most LMR base units that may ever be minted, the early-participant pool included.
+pub const SUPPLY_CAP: u64 = 1_000_000_000_000_000;
+
+/// Address and bump of the one [`Emission`].
+pub fn emission_address() -> (Address, u8) {
+    Address::find_program_address(&[seed::EMISSION], &ID)
+}
+
+/// Address and bump of the LMR mint.
+pub fn mint_address() -> (Address, u8) {
+    Address::find_program_address(&[seed::MINT], &ID)
+}
+
+/// Address and bump of the token account with the LMR waiting to be claimed.
+pub fn pool_address() -> (Address, u8) {
+    Address::find_program_address(&[seed::POOL], &ID)
+}
+
+/// Address and bump of the token account of the early-participant pool.
+pub fn early_pool_address() -> (Address, u8) {
+    Address::find_program_address(&[seed::EARLY], &ID)
+}
+
+/// Address and bump of the [`Reward`] of the node whose account is `node`.
+pub fn reward_address(node: &Address) -> (Address, u8) {
+    Address::find_program_address(&[seed::REWARD, node.as_ref()], &ID)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn discriminators_are_those_the_framework_computes() {
+        assert_discriminators!("account", crate::Account, Emission, Reward);
+        assert_discriminators!(
+            "event",
+            crate::Event,
+            EmissionInitialized,
+            EpochFunded,
+            RewardClaimed,
+            Granted
+        );
+    }
+}
