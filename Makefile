@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all the set-up they need. See README.md.
+
+# Everything that is built or downloaded lives here, outside the checkout; remove the folder to start afresh.
+LUMORA_CACHE ?= $(HOME)/.cache/lumora
+export LUMORA_CACHE
+export CARGO_TARGET_DIR ?= $(LUMORA_CACHE)/target
+# Arguments for the demo: make demo ARGS="--json summary.json --keep"
+ARGS ?=
+
+.PHONY: demo test programs setup lint idl bench clean
+
+## The whole flow on an embedded network: bandwidth, rewards, a job on real pages, a dataset sold.
+demo: setup programs
+	cargo build --quiet --ignore-rust-version --package lumora-cli
+	$(CARGO_TARGET_DIR)/debug/lumora demo $(ARGS)
+
+## Every test of the project.
+test: setup programs
+	cargo test --ignore-rust-version --workspace --no-fail-fast
+	cargo xtask idl --check
+	cargo xtask bench cu --check
+	scripts/setup with-node
+	cd app/client && npm ci --no-audit --no-fund && npm test
+
+## The five programs as sBPF, in target/deploy.
+programs: setup
+	cargo xtask build-sbf
+
+setup:
+	@scripts/setup
+
+lint:
+	cargo xtask check
+
+## Writes idl/*.json and the generated TypeScript client anew.
+idl:
+	cargo xtask idl
+	cd app/client && npm ci --no-audit --no-fund && npm run generate
+
+## Writes the table of compute units and sizes in bench/.
+bench: programs
+	cargo xtask bench cu
+
+clean:
+	rm -rf target
