@@ -1,0 +1,69 @@
+// Generates src/generated/<program> from idl/<program>.json. Nothing in there is edited by hand.
+//
+// Three mends on the way, each checked so that it fails loudly when it is no longer needed:
+// - Anchor 2 registers its aligned-to-one integers as alias types, which nodes-from-anchor does not know: inlined.
+// - The renderer annotates the generated plugin with a type of an older kit: the annotation is dropped.
+// - The renderer writes a package.json of its own: not wanted.
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { rootNodeFromAnchor } from '@codama/nodes-from-anchor';
+import { renderVisitor } from '@codama/renderers-js';
+import { createFromRoot } from 'codama';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const idlFolder = resolve(here, '../../../idl');
+const generated = resolve(here, '../src/generated');
+
+/** Replaces every reference to an alias type by what it stands for. */
+export function inlineAliases(idl) {
+    const aliases = new Map(
+        (idl.types ?? []).filter(({ type }) => type.kind === 'type').map(({ name, type }) => [name, type.alias]),
+    );
+    const resolveType = value => {
+        if (Array.isArray(value)) return value.map(resolveType);
+        if (value === null || typeof value !== 'object') return value;
+        const alias = aliases.get(value.defined?.name);
+        if (alias !== undefined) return resolveType(alias);
+        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolveType(inner)]));
+    };
+    const types = (idl.types ?? []).filter(({ type }) => type.kind !== 'type');
+    return resolveType({ ...idl, types });
+}
+
+/** All files below a folder. */
+function filesBelow(folder) {
+    return readdirSync(folder, { withFileTypes: true }).flatMap(entry =>
+        entry.isDirectory() ? filesBelow(join(folder, entry.name)) : [join(folder, entry.name)],
+    );
+}
+
+/** Drops the return annotation of the plugin function, which names a type that kit 8 shapes otherwise. */
+function mendPluginTypes(folder) {
+    for (const file of filesBelow(join(folder, 'programs'))) {
+        const before = readFileSync(file, 'utf8');
+        const after = before.replace(
+            /(export function \w+Program\(\))\s*:[^{]*?(\{\s*return )/s,
+            '$1 $2',
+        );
+        if (after !== before) writeFileSync(file, after);
+    }
+}
+
+rmSync(generated, { recursive: true, force: true });
+mkdirSync(generated, { recursive: true });
+const names = readdirSync(idlFolder)
+    .filter(name => name.endsWith('.json'))
+    .map(name => name.replace(/\.json$/, ''))
+    .sort();
+for (const name of names) {
+    const idl = JSON.parse(readFileSync(join(idlFolder, `${name}.json`), 'utf8'));
+    const codama = createFromRoot(rootNodeFromAnchor(inlineAliases(idl)));
+    const folder = join(generated, name);
+    await codama.accept(
+        renderVisitor(folder, { generatedFolder: '.', kitImportStrategy: 'rootOnly', syncPackageJson: false }),
+    );
+    mendPluginTypes(folder);
+    console.log(`generated src/generated/${name}`);
+}
