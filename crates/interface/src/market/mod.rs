@@ -1,6 +1,121 @@
-//! Program `market`: listings, purchases, verified key delivery, ratings.
+//! Program `market`: listings of encrypted datasets, purchases, and the verified delivery of keys.
+
+mod arguments;
+mod config;
+mod error;
+mod events;
+mod listing;
+mod purchase;
+mod share;
+
+pub use arguments::{BuyArguments, CreateListingArguments, DeliverArguments};
+pub use config::MarketConfig;
+pub use error::MarketError;
+pub use events::{DatasetBought, DatasetDelivered, ListingCreated, ListingWithdrawn, PurchaseRated, PurchaseRefunded};
+pub use listing::Listing;
+pub use purchase::Purchase;
+pub use share::Share;
 
 use crate::Address;
 
 /// Address of the program.
 pub const ID: Address = Address::from_str_const("3g7RK3C6VCkQ7KERzk1EquRgXoYtGBvawxT6P2fqM3LA");
+
+/// First seed of each derived address.
+pub mod seed {
+    /// The one [`MarketConfig`](super::MarketConfig).
+    pub const CONFIG: &[u8] = b"config";
+    /// A [`Listing`](super::Listing); followed by its seller and its number.
+    pub const LISTING: &[u8] = b"listing";
+    /// A [`Purchase`](super::Purchase); followed by the address of the listing, the buyer and its number. It is also
+    /// the authority of its vault.
+    pub const PURCHASE: &[u8] = b"purchase";
+    /// The token account with a purchase's LMR; followed by the address of the purchase.
+    pub const VAULT: &[u8] = b"vault";
+}
+
+/// First byte of each instruction's data.
+pub mod instruction {
+    /// `initialize`
+    pub const INITIALIZE: u8 = 0;
+    /// `create_listing`
+    pub const CREATE_LISTING: u8 = 1;
+    /// `buy`
+    pub const BUY: u8 = 2;
+    /// `deliver`
+    pub const DELIVER: u8 = 3;
+    /// `refund`
+    pub const REFUND: u8 = 4;
+    /// `rate`
+    pub const RATE: u8 = 5;
+    /// `withdraw_listing`
+    pub const WITHDRAW_LISTING: u8 = 6;
+}
+
+/// Values of [`Listing::state`].
+pub mod listing_state {
+    /// Can be bought.
+    pub const ACTIVE: u8 = 1;
+    /// Its seller sells it no more; what was bought is still delivered or refunded.
+    pub const WITHDRAWN: u8 = 2;
+}
+
+/// Values of [`Purchase::state`]. A refunded purchase is closed.
+pub mod purchase_state {
+    /// Paid into the vault; the key is awaited.
+    pub const OPEN: u8 = 1;
+    /// The key was delivered and the money paid out.
+    pub const DELIVERED: u8 = 2;
+}
+
+/// Most payees of a listing.
+pub const MAX_PAYEES: usize = 8;
+
+/// Longest time that a seller may give itself to deliver, in seconds: a week.
+pub const MAX_DELIVERY_SECONDS: u32 = 7 * 24 * 3_600;
+
+/// Time after delivery in which a buyer may rate, in seconds: 30 days.
+pub const RATING_SECONDS: i64 = 30 * 24 * 3_600;
+
+/// Address and bump of the one [`MarketConfig`].
+pub fn config_address() -> (Address, u8) {
+    Address::find_program_address(&[seed::CONFIG], &ID)
+}
+
+/// Address and bump of a seller's listing with this number.
+pub fn listing_address(seller: &Address, id: u64) -> (Address, u8) {
+    Address::find_program_address(&[seed::LISTING, seller.as_ref(), &id.to_le_bytes()], &ID)
+}
+
+/// Address and bump of a buyer's purchase of a listing with this number.
+pub fn purchase_address(listing: &Address, buyer: &Address, index: u32) -> (Address, u8) {
+    Address::find_program_address(
+        &[seed::PURCHASE, listing.as_ref(), buyer.as_ref(), &index.to_le_bytes()],
+        &ID,
+    )
+}
+
+/// Address and bump of the token account with a purchase's LMR.
+pub fn vault_address(purchase: &Address) -> (Address, u8) {
+    Address::find_program_address(&[seed::VAULT, purchase.as_ref()], &ID)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn discriminators_are_those_the_framework_computes() {
+        assert_discriminators!("account", crate::Account, MarketConfig, Listing, Purchase);
+        assert_discriminators!(
+            "event",
+            crate::Event,
+            ListingCreated,
+            ListingWithdrawn,
+            DatasetBought,
+            DatasetDelivered,
+            PurchaseRefunded,
+            PurchaseRated,
+        );
+    }
+}

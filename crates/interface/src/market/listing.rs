@@ -1,0 +1,119 @@
+//! A dataset for sale.
+
+use lumora_core::delivery::Point;
+
+use super::MAX_PAYEES;
+use crate::Address;
+
+/// Declares [`Listing`].
+#[macro_export]
+macro_rules! listing_account {
+    ($(#[$attribute:meta])*) => {
+        /// A dataset for sale.
+        $(#[$attribute])*
+        pub struct Listing {
+            /// Layout version.
+            pub version: u8,
+            /// Bump of this account's address.
+            pub bump: u8,
+            /// Active or withdrawn; see `listing_state`.
+            pub state: u8,
+            /// Number of payees.
+            pub payee_count: u8,
+            /// Share of each payment that the protocol keeps, in basis points; fixed at creation.
+            pub fee_bps: u16,
+            /// Zero.
+            pub _padding: u16,
+            /// Grows with every change of what is sold or what it costs: a buyer names the one that it has seen.
+            pub revision: u32,
+            /// Seconds in which a sale must be delivered.
+            pub delivery_seconds: u32,
+            /// Wallet that sells.
+            pub seller: $crate::Address,
+            /// The seller's own number of this listing; part of its address.
+            pub id: u64,
+            /// LMR base units for one copy, the protocol's fee included.
+            pub price: u64,
+            /// The LMR mint.
+            pub lmr_mint: $crate::Address,
+            /// Token account that receives the protocol's fees; fixed at creation.
+            pub treasury: $crate::Address,
+            /// The network's id, bound into every delivery.
+            pub network_id: [u8; 32],
+            /// P: the seller's secret times the base point; see `core::delivery`.
+            pub listing_key: [u8; 32],
+            /// Id of the dataset: the salt with which its content key is derived.
+            pub dataset_id: [u8; 32],
+            /// SHA-256 of the data card.
+            pub metadata_hash: [u8; 32],
+            /// SHA-256 of the text of the URI where the data card is.
+            pub uri_hash: [u8; 32],
+            /// SHA-256 of the package that names the encrypted segments.
+            pub content_hash: [u8; 32],
+            /// Merkle root of the encrypted segments.
+            pub ciphertext_root: [u8; 32],
+            /// Merkle root of the segments in clear.
+            pub plaintext_root: [u8; 32],
+            /// Merkle root of the provenance of the records.
+            pub provenance_root: [u8; 32],
+            /// Job that the records were collected by; zero when there was none.
+            pub job: $crate::Address,
+            /// Number of rows.
+            pub rows: u64,
+            /// Bytes of all encrypted segments.
+            pub size_bytes: u64,
+            /// Number of encrypted segments.
+            pub segments: u32,
+            /// Purchases that are paid and neither delivered nor refunded.
+            pub open_purchases: u32,
+            /// Copies delivered.
+            pub sales: u64,
+            /// LMR base units paid out for them, the protocol's fee included.
+            pub volume: u64,
+            /// Purchases that were refunded.
+            pub refunds: u64,
+            /// Number of ratings.
+            pub ratings: u64,
+            /// Sum of the ratings, each 1 to 5.
+            pub rating_sum: u64,
+            /// LMR base units that the seller put up; zero in this version.
+            pub bond: u64,
+            /// Who paid the rent and gets it back.
+            pub rent_payer: $crate::Address,
+            /// Unix time of creation.
+            pub created_at: i64,
+            /// Unix time of the last change.
+            pub updated_at: i64,
+            /// Wallets of the payees.
+            pub payees: [$crate::Address; 8],
+            /// Their parts of what is left after the fee, in basis points; they sum to 10,000.
+            pub shares: [u16; 8],
+            /// Room for later fields; zero.
+            pub _reserved: [u8; 128],
+        }
+    };
+}
+
+listing_account!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
+account!(
+    Listing,
+    owner = super::ID,
+    discriminator = [218, 32, 50, 73, 43, 134, 26, 58]
+);
+
+impl Listing {
+    /// P as the rules in `core` take it.
+    pub fn key(&self) -> Point {
+        Point(self.listing_key)
+    }
+
+    /// The wallets that are paid, in the order in which `deliver` wants their token accounts.
+    pub fn payees(&self) -> &[Address] {
+        &self.payees[..usize::from(self.payee_count).min(MAX_PAYEES)]
+    }
+
+    /// Mean rating in hundredths, 100 to 500; `None` while there is no rating.
+    pub fn mean_rating(&self) -> Option<u64> {
+        self.rating_sum.saturating_mul(100).checked_div(self.ratings)
+    }
+}
