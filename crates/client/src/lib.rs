@@ -1,1 +1,38 @@
+//! Rust SDK of Lumora: builds instructions, reads accounts, follows them, and lands transactions.
+//!
+//! ```no_run
+//! # async fn example(owner: solana_keypair::Keypair) -> Result<(), lumora_client::Error> {
+//! use lumora_client::{Connection, Sender};
+//! use lumora_interface::registry::Network;
+//!
+//! let connection = Connection::new("http://127.0.0.1:8899")?;
+//! let network: Network = connection.fetch(&lumora_interface::registry::network_address().0).await?;
+//! let sender = Sender::new(connection, owner);
+//! # Ok(()) }
+//! ```
 
+mod connection;
+mod error;
+mod fees;
+mod fetch;
+mod instruction;
+mod refusal;
+mod sender;
+
+/// Keypair files.
+pub mod keys;
+/// Coarse locations.
+pub mod location;
+/// The ed25519 precompile instruction that carries a quorum's signatures.
+pub mod quorum;
+/// LMR token accounts.
+pub mod token;
+/// Subscriptions that survive a dropped socket.
+pub mod watch;
+
+pub use connection::Connection;
+pub use error::Error;
+pub use fetch::Filter;
+pub use lumora_interface as interface;
+pub use refusal::Refusal;
+pub use sender::{Batch, Landed, Outcome, PriorityFee, Sender, SenderOptions};

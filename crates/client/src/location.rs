@@ -21,7 +21,11 @@ pub struct Location {
 impl Location {
     /// The cell around a point; both in degrees, north and east positive.
     pub fn from_degrees(latitude: f64, longitude: f64) -> Result<Self, Error> {
-        let wrong = |reason: String| Error::BadLocation { latitude, longitude, reason };
+        let wrong = |reason: String| Error::BadLocation {
+            latitude,
+            longitude,
+            reason,
+        };
         if !(-90.0..=90.0).contains(&latitude) {
             return Err(wrong("the latitude lies between -90 and 90 degrees".into()));
         }
