@@ -19,6 +19,8 @@ mod instruction;
 mod refusal;
 mod sender;
 
+/// What happened to an account, from its transactions.
+pub mod history;
 /// Keypair files.
 pub mod keys;
 /// Coarse locations.

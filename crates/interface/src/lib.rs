@@ -13,6 +13,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
@@ -32,9 +33,17 @@ pub mod rewards;
 pub mod tasks;
 
 pub use account::{Account, AccountError};
-pub use event::Event;
+pub use event::{Event, SELF_CALL_TAG};
 /// Address of an account, a program or a wallet; an ed25519 public key unless it is derived from a program's.
 pub use solana_address::Address;
+
+/// Seed under which each program signs the calls to itself that record events.
+pub const EVENT_AUTHORITY_SEED: &[u8] = b"__event_authority";
+
+/// The address under which `program` signs the calls to itself that record events.
+pub fn event_authority(program: &Address) -> Address {
+    Address::find_program_address(&[EVENT_AUTHORITY_SEED], program).0
+}
 
 /// Version that every account and event of this release carries.
 pub const VERSION: u8 = 1;
