@@ -25,8 +25,12 @@ pub mod history;
 pub mod keys;
 /// Coarse locations.
 pub mod location;
+/// What oracles tell over HTTP, and a client for it.
+pub mod oracle_api;
 /// The ed25519 precompile instruction that carries a quorum's signatures.
 pub mod quorum;
+/// When a node is measured, and by which oracles.
+pub mod rounds;
 /// LMR token accounts.
 pub mod token;
 /// Subscriptions that survive a dropped socket.
