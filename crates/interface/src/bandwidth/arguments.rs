@@ -77,7 +77,7 @@ macro_rules! submit_attestation_arguments {
 macro_rules! prove_arguments {
     ($(#[$attribute:meta])*) => {
         /// Arguments of `prove`: the node's leaf, less its node and epoch, and its place in the tree. The siblings of its
-        /// Merkle path follow in the instruction's data, from the leaf upwards, 32 bytes each, with no length in front.
+        /// Merkle path are the second argument, a vector of hashes from the leaf upwards.
         $(#[$attribute])*
         pub struct ProveArguments {
             /// Which leaf it is.

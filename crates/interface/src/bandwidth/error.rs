@@ -10,7 +10,7 @@ macro_rules! bandwidth_errors {
                 NotAuthority = "Only the network's authority may do this: sign with its key",
                 DurationZero = "The length of an epoch must be above zero",
                 OracleSetFull = "The set has its 32 oracles: remove one first",
-                OracleKeyInvalid = "The oracle's key is not an ed25519 public key: pass the key that it signs with",
+                OracleKeyInvalid = "The oracle's key is zero: pass the ed25519 public key that it signs with",
                 OracleKnown = "This key is in the oracle set already",
                 NoOracles = "The oracle set has no active member: add oracles first",
                 TooEarly = "The next epoch is not due yet: wait until an epoch's length after the latest one was opened",

@@ -6,6 +6,7 @@ mod epoch;
 mod error;
 mod events;
 mod oracle_set;
+pub mod signatures;
 
 pub use arguments::{
     AddOracleArguments, CommitBundleArguments, InitializeOraclesArguments, ProveArguments, SubmitAttestationArguments,
@@ -20,6 +21,9 @@ use crate::Address;
 
 /// Address of the program.
 pub const ID: Address = Address::from_str_const("DvHz6Rqo98xzcN3whVGx9kTVBb6jhsEp3YarYdoQGQp5");
+
+/// Address of the one [`OracleSet`].
+pub const ORACLE_SET: Address = Address::from_str_const("E7WpT46588JDT9HbziG3uo69yj3SWewK12cXtPLJK5n3");
 
 /// First seed of each derived address.
 pub mod seed {
@@ -67,11 +71,6 @@ pub mod epoch_state {
     pub const ATTESTED: u8 = 1;
 }
 
-/// Address and bump of the one [`OracleSet`].
-pub fn oracle_set_address() -> (Address, u8) {
-    Address::find_program_address(&[seed::ORACLES], &ID)
-}
-
 /// Address and bump of an [`Epoch`].
 pub fn epoch_address(epoch: u64) -> (Address, u8) {
     Address::find_program_address(&[seed::EPOCH, &epoch.to_le_bytes()], &ID)
@@ -85,6 +84,11 @@ pub fn attestation_address(node: &Address) -> (Address, u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fixed_addresses_are_those_of_their_seeds() {
+        assert_eq!(ORACLE_SET, Address::find_program_address(&[seed::ORACLES], &ID).0);
+    }
 
     #[test]
     fn discriminators_are_those_the_framework_computes() {

@@ -13,7 +13,7 @@ macro_rules! registry_errors {
                 ShareRange = "A share must be at most 10,000 basis points",
                 ParameterRange = "Reference rate, half distance, half latency, unbonding time and attestation age must be above zero",
                 NetworkIdZero = "The network id must not be zero: draw 32 random bytes",
-                KeyMissing = "A key is zero or not on the curve: pass the node's own ed25519 public keys",
+                KeyMissing = "A key is zero: pass the node's own ed25519 public keys",
                 OperatorIsOwner = "The operator key must differ from the owner's: it lives on the node and must not control funds",
                 LocationLength = "The location must be a unit vector scaled to 32,767: use the centre of the H3 cell",
                 LocationResolution = "The H3 cell must be a cell of resolution 3: coarser or finer ones are not accepted",

@@ -17,6 +17,18 @@ use crate::Address;
 /// Address of the program.
 pub const ID: Address = Address::from_str_const("5zXseGSzfx69H6Vqdkww3KCHJiWcqtZiDc3yFFwWwRL7");
 
+/// Address of the one [`Network`].
+pub const NETWORK: Address = Address::from_str_const("J731TDhVSFB72p3d5ArBi3gB3N1UaWCNBeqVuPdqW73x");
+
+/// Address of the token account that holds all bonds.
+pub const BOND_VAULT: Address = Address::from_str_const("8f3SbgoH7d55UF3m9xQ1FoUdLes2APQSeoneTDBBL1dt");
+
+/// Who may slash bonds: the addresses derived from [`seed::SLASHER`] in `tasks` and in `bandwidth`.
+pub const SLASHERS: [Address; 2] = [
+    Address::from_str_const("5xWst1sMiG4msmyb129AfEsYYpr78fJVxamEAhM9gpJb"),
+    Address::from_str_const("94k6yyzFgD7F8CYd5xHfi2e55kfhbqvk4qouDrpmfmqP"),
+];
+
 /// First seed of each derived address.
 pub mod seed {
     /// The one [`Network`](super::Network).
@@ -25,6 +37,8 @@ pub mod seed {
     pub const NODE: &[u8] = b"node";
     /// The token account that holds all bonds.
     pub const BOND: &[u8] = b"bond";
+    /// Under which `tasks` and `bandwidth` sign when they slash a bond.
+    pub const SLASHER: &[u8] = b"slasher";
 }
 
 /// First byte of each instruction's data.
@@ -35,8 +49,10 @@ pub mod instruction {
     pub const REGISTER_NODE: u8 = 1;
     /// `update_node`
     pub const UPDATE_NODE: u8 = 2;
+    /// `create_vault`
+    pub const CREATE_VAULT: u8 = 3;
     /// `deposit_bond`
-    pub const DEPOSIT_BOND: u8 = 3;
+    pub const DEPOSIT_BOND: u8 = 4;
 }
 
 /// Bits of [`Network::paused`]: what new commitments are stopped. Exits are never stopped.
@@ -59,24 +75,23 @@ pub mod status {
     pub const PAUSED: u8 = 1;
 }
 
-/// Address and bump of the one [`Network`].
-pub fn network_address() -> (Address, u8) {
-    Address::find_program_address(&[seed::NETWORK], &ID)
-}
-
 /// Address and bump of the `index`th node of `owner`.
 pub fn node_address(owner: &Address, index: u16) -> (Address, u8) {
     Address::find_program_address(&[seed::NODE, owner.as_ref(), &index.to_le_bytes()], &ID)
 }
 
-/// Address and bump of the token account that holds all bonds.
-pub fn bond_vault_address() -> (Address, u8) {
-    Address::find_program_address(&[seed::BOND], &ID)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fixed_addresses_are_those_of_their_seeds() {
+        let derived = |seed, program| Address::find_program_address(&[seed], program).0;
+        assert_eq!(NETWORK, derived(seed::NETWORK, &ID));
+        assert_eq!(BOND_VAULT, derived(seed::BOND, &ID));
+        assert_eq!(SLASHERS[0], derived(seed::SLASHER, &crate::tasks::ID));
+        assert_eq!(SLASHERS[1], derived(seed::SLASHER, &crate::bandwidth::ID));
+    }
 
     #[test]
     fn discriminators_are_those_the_framework_computes() {
