@@ -50,6 +50,19 @@ pub fn chord_distance(a: UnitVector, b: UnitVector) -> Kilometres {
     Kilometres((chord.saturating_mul(EARTH_RADIUS_KM) / u64::from(SCALE.unsigned_abs())) as u32)
 }
 
+/// Whether `cell` is an H3 index of resolution 3, the only one that a node may state: finer ones would tell where a
+/// provider lives, coarser ones would let it claim to be near everything.
+///
+/// Layout of an index: a zero bit, mode (4 bits, 1 for a cell), 3 reserved bits, resolution (4 bits), base cell (7 bits,
+/// below 122), then 15 digits of 3 bits, of which those past the resolution are 7 and the others below 7.
+pub fn is_coarse_cell(cell: u64) -> bool {
+    let digit = |position: u32| (cell >> (45u32.saturating_sub(position.saturating_mul(3)))) & 7;
+    cell >> 52 == 0x083
+        && (cell >> 45) & 0x7f < 122
+        && (1..=3).all(|position| digit(position) < 7)
+        && cell & 0xf_ffff_ffff == 0xf_ffff_ffff
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -91,5 +104,19 @@ mod tests {
                 prop_assert!(chord_distance(a, b).0 <= 12_750);
             }
         }
+    }
+
+    #[test]
+    fn only_cells_of_resolution_three() {
+        // Cells of resolutions 2, 3 and 4 around Berlin: 821f1f.., 831f1d.., 841f1d5...
+        assert!(is_coarse_cell(0x0831_f1df_ffff_ffff));
+        assert!(!is_coarse_cell(0x0821_f1ff_ffff_ffff));
+        assert!(!is_coarse_cell(0x0841_f1d5_ffff_ffff));
+        // An edge, an unused digit that is set, a base cell that does not exist, a used digit that is not set.
+        assert!(!is_coarse_cell(0x1031_f1df_ffff_ffff));
+        assert!(!is_coarse_cell(0x0831_f1df_ffff_fffe));
+        assert!(!is_coarse_cell(0x083f_f1df_ffff_ffff));
+        assert!(!is_coarse_cell(0x0831_f1ff_ffff_ffff));
+        assert!(!is_coarse_cell(0));
     }
 }

@@ -91,8 +91,22 @@ macro_rules! update_node_arguments {
     };
 }
 
+/// Declares [`DepositBondArguments`].
+#[macro_export]
+macro_rules! deposit_bond_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `deposit_bond`.
+        $(#[$attribute])*
+        pub struct DepositBondArguments {
+            /// LMR base units.
+            pub amount: u64,
+        }
+    };
+}
+
 plain_arguments!(
     initialize_registry_arguments,
     register_node_arguments,
-    update_node_arguments
+    update_node_arguments,
+    deposit_bond_arguments
 );

@@ -6,7 +6,7 @@ mod events;
 mod network;
 mod node;
 
-pub use arguments::{InitializeRegistryArguments, RegisterNodeArguments, UpdateNodeArguments};
+pub use arguments::{DepositBondArguments, InitializeRegistryArguments, RegisterNodeArguments, UpdateNodeArguments};
 pub use error::RegistryError;
 pub use events::{BondDeposited, NetworkInitialized, NodeRegistered, NodeUpdated};
 pub use network::Network;
