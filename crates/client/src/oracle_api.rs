@@ -63,7 +63,7 @@ pub struct SignedHolding {
     pub oracle: Address,
     /// The epoch.
     pub epoch: u64,
-    /// What it holds, by member, ascending.
+    /// What it holds, by author, ascending.
     pub bundles: Vec<HeldBundle>,
     /// Whether the list is final: the oracle will accept no further bundle from its author.
     pub closed: bool,
@@ -75,8 +75,9 @@ pub struct SignedHolding {
 /// A bundle that an oracle holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldBundle {
-    /// Index of the bundle's author in the oracle set.
-    pub member: u8,
+    /// The bundle's author.
+    #[serde(with = "base58")]
+    pub oracle: Address,
     /// Root of the bundle.
     #[serde(with = "hex_bytes")]
     pub root: Hash,
@@ -98,9 +99,9 @@ impl SignedHolding {
 
     /// The 32 bytes that are signed.
     pub fn digest(&self, network_id: &[u8; 32]) -> Hash {
-        let mut bundles = Vec::with_capacity(self.bundles.len() * 33);
+        let mut bundles = Vec::with_capacity(self.bundles.len() * 64);
         for bundle in &self.bundles {
-            bundles.push(bundle.member);
+            bundles.extend_from_slice(bundle.oracle.as_ref());
             bundles.extend_from_slice(&bundle.root);
         }
         let header = [self.epoch.to_le_bytes().as_slice(), &[u8::from(self.closed)]].concat();
@@ -615,11 +616,11 @@ mod tests {
     fn a_holding_counts_for_its_network_and_list_only() {
         let bundles = vec![
             HeldBundle {
-                member: 0,
+                oracle: Address::new_from_array([8; 32]),
                 root: [1; 32],
             },
             HeldBundle {
-                member: 2,
+                oracle: Address::new_from_array([9; 32]),
                 root: [2; 32],
             },
         ];

@@ -64,6 +64,32 @@ impl Leaf {
         bytes
     }
 
+    /// The leaf behind its canonical bytes; `None` where they are of another version.
+    pub fn decode(bytes: &[u8; LEAF_LEN]) -> Option<Self> {
+        fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+            let (field, after) = rest.split_first_chunk()?;
+            *rest = after;
+            Some(*field)
+        }
+        let mut rest: &[u8] = bytes;
+        if take(&mut rest)? != [LEAF_VERSION] {
+            return None;
+        }
+        Some(Self {
+            node: take(&mut rest)?,
+            epoch: u64::from_le_bytes(take(&mut rest)?),
+            down_kbps: u32::from_le_bytes(take(&mut rest)?),
+            up_kbps: u32::from_le_bytes(take(&mut rest)?),
+            rtt_us: u32::from_le_bytes(take(&mut rest)?),
+            uptime_bps: u16::from_le_bytes(take(&mut rest)?),
+            reputation_bps: u16::from_le_bytes(take(&mut rest)?),
+            reason: u8::from_le_bytes(take(&mut rest)?),
+            contribution: u64::from_le_bytes(take(&mut rest)?),
+            cumulative_contribution: u64::from_le_bytes(take(&mut rest)?),
+            cumulative_reward: u64::from_le_bytes(take(&mut rest)?),
+        })
+    }
+
     /// The leaf's hash in the epoch's tree.
     pub fn hash(&self) -> Hash {
         merkle::leaf_hash(&self.encode())
@@ -144,6 +170,14 @@ mod tests {
         assert_eq!(bytes[41], 2);
         assert_eq!(bytes[57], 7);
         assert_eq!(bytes[74..], 10u64.to_le_bytes());
+    }
+
+    #[test]
+    fn a_leaf_comes_back_from_its_bytes() {
+        let mut bytes = LEAF.encode();
+        assert_eq!(Leaf::decode(&bytes), Some(LEAF));
+        bytes[0] = LEAF_VERSION + 1;
+        assert_eq!(Leaf::decode(&bytes), None);
     }
 
     #[test]
