@@ -1,0 +1,240 @@
+//! The oracle's side: listens, asks the policy, measures whom it allows, hands the receipts on.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::driver::{self, CLOSE_DONE, CLOSE_FAILED, Control};
+use crate::error::PobError;
+use crate::frame::Frame;
+use crate::identity::Identity;
+use crate::protocol::{self, Terms, VERSION, Violation};
+use crate::prover::unix_timestamp;
+use crate::receipt::{Context, SignedReceipt};
+use crate::{tls, transport};
+use lumora_core::reason::Reason;
+
+/// Time for the handshake and Hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a challenger measures.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The only network whose nodes are measured; zero for measurements by hand.
+    pub network_id: [u8; 32],
+    /// How long the steady state of each direction is watched (100 ms to 2 s). Longer is surer and costs more bytes.
+    pub window: Duration,
+    /// Measurements at once; more are turned away at the door.
+    pub concurrent: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { network_id: [0; 32], window: Duration::from_millis(300), concurrent: 64 }
+    }
+}
+
+/// What a prover says it is. Only `prover_key` and `address` are proven; the policy checks the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub prover_key: [u8; 32],
+    pub address: SocketAddr,
+    pub node: [u8; 32],
+    pub epoch: u64,
+    pub round: u32,
+    pub limit_kbps: u32,
+}
+
+/// A policy's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Measure, up to this rate in kbit/s (or the node's own limit when that is lower).
+    Allow { limit_kbps: u32 },
+    /// Do not; the sentence reaches the node's owner.
+    Refuse { reason: u8, sentence: String },
+}
+
+/// Says whom to measure. Any `async` closure from [`Claim`] to [`Decision`] is one.
+pub trait Policy: Send + Sync + 'static {
+    fn decide(&self, claim: Claim) -> impl Future<Output = Decision> + Send;
+}
+
+impl<F, D> Policy for F
+where
+    F: Fn(Claim) -> D + Send + Sync + 'static,
+    D: Future<Output = Decision> + Send,
+{
+    fn decide(&self, claim: Claim) -> impl Future<Output = Decision> + Send {
+        self(claim)
+    }
+}
+
+/// A listening challenger.
+pub struct Challenger {
+    endpoint: Endpoint,
+    identity: Identity,
+    config: Config,
+}
+
+impl Challenger {
+    /// Opens the UDP socket. Must be called within a tokio runtime.
+    pub fn bind(address: SocketAddr, identity: Identity, config: Config) -> Result<Self, PobError> {
+        let bind = |source| PobError::Bind { address, source };
+        let socket = transport::socket(address).map_err(bind)?;
+        let mut server = ServerConfig::with_crypto(Arc::new(tls::server(&identity)?));
+        server.transport_config(transport::config()).migration(false).max_incoming(4 * config.concurrent.max(1));
+        let endpoint =
+            Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
+        Ok(Self { endpoint, identity, config })
+    }
+
+    pub fn local_addr(&self) -> Result<SocketAddr, PobError> {
+        let unknown = ([0, 0, 0, 0], 0).into();
+        self.endpoint.local_addr().map_err(|source| PobError::Bind { address: unknown, source })
+    }
+
+    /// The key that provers must be told.
+    pub fn key(&self) -> [u8; 32] {
+        self.identity.public()
+    }
+
+    /// Stops [`Self::serve`], and ends the measurements that run.
+    pub fn close(&self) {
+        self.endpoint.close(CLOSE_DONE, b"the challenger stops");
+    }
+
+    /// Measures whoever dials and is allowed, until [`Self::close`] is called or nobody takes receipts any more. Each
+    /// result, failures after the commitment included, goes to `receipts`.
+    pub async fn serve<P: Policy>(&self, policy: P, receipts: mpsc::Sender<SignedReceipt>) {
+        let policy = Arc::new(policy);
+        let places = Arc::new(Semaphore::new(self.config.concurrent.max(1)));
+        let mut measurements = JoinSet::new();
+        loop {
+            let incoming = tokio::select! {
+                incoming = self.endpoint.accept() => incoming,
+                Some(_) = measurements.join_next() => continue,
+                () = receipts.closed() => None,
+            };
+            let Some(incoming) = incoming else { break };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                tracing::warn!(address = %incoming.remote_address(), "turned away: all places are taken");
+                incoming.refuse();
+                continue;
+            };
+            let measurement = Measurement {
+                identity: self.identity.clone(),
+                config: self.config.clone(),
+                policy: Arc::clone(&policy),
+                receipts: receipts.clone(),
+            };
+            measurements.spawn(async move {
+                let address = incoming.remote_address();
+                if let Err(error) = measurement.run(incoming).await {
+                    tracing::info!(%address, %error, "a measurement failed");
+                }
+                drop(place);
+            });
+        }
+        // Dropping the set would cut off measurements whose receipts somebody may still take.
+        if receipts.is_closed() {
+            measurements.abort_all();
+        }
+        while measurements.join_next().await.is_some() {}
+    }
+}
+
+struct Measurement<P> {
+    identity: Identity,
+    config: Config,
+    policy: Arc<P>,
+    receipts: mpsc::Sender<SignedReceipt>,
+}
+
+impl<P: Policy> Measurement<P> {
+    async fn run(self, incoming: Incoming) -> Result<(), PobError> {
+        let address = incoming.remote_address();
+        let hello = async {
+            let connection = incoming.await.map_err(connection_error)?;
+            let streams = connection.accept_bi().await.map_err(connection_error)?;
+            let mut control = Control::new(streams);
+            let frame = control.next_frame().await?;
+            Ok::<_, PobError>((connection, control, frame))
+        };
+        let (connection, mut control, frame) = tokio::time::timeout(HELLO_TIMEOUT, hello)
+            .await
+            .map_err(|_| Violation::TimedOut { expected: "Hello", seconds: HELLO_TIMEOUT.as_secs() })??;
+
+        let result = match self.admit(&connection, address, frame).await {
+            Ok(terms) => self.measure(&connection, &mut control, terms).await,
+            Err(refusal) => {
+                let outcome = control.send(&refusal).await;
+                let _ = control.sender.finish();
+                outcome
+            }
+        };
+        // The prover closes when it has read the last frame; closing first could overtake it.
+        let _ = tokio::time::timeout(Duration::from_secs(2), connection.closed()).await;
+        connection.close(if result.is_ok() { CLOSE_DONE } else { CLOSE_FAILED }, b"");
+        result
+    }
+
+    /// The terms, or the frame that refuses.
+    async fn admit(&self, connection: &Connection, address: SocketAddr, frame: Frame) -> Result<Terms, Frame> {
+        let aborted = |sentence: &str| Frame::refuse(Reason::Aborted as u8, sentence);
+        let Frame::Hello { version, network_id, epoch, round, node, limit_kbps } = frame else {
+            let violation = Violation::Unexpected { frame: frame.name(), expected: "Hello" };
+            return Err(aborted(&violation.to_string()));
+        };
+        if version != VERSION {
+            return Err(aborted(&Violation::Version(version).to_string()));
+        }
+        if network_id != self.config.network_id {
+            return Err(aborted("This challenger serves another network. Check which network the node is configured for."));
+        }
+        let prover_key = tls::peer_key(connection).map_err(|error| aborted(&error.to_string()))?;
+        let claim = Claim { prover_key, address, node, epoch, round, limit_kbps };
+        let allowed = match self.policy.decide(claim).await {
+            Decision::Allow { limit_kbps } => limit_kbps,
+            Decision::Refuse { reason, sentence } => return Err(Frame::refuse(reason, &sentence)),
+        };
+        let limit_kbps = limit_kbps.min(allowed);
+        if limit_kbps == 0 {
+            return Err(aborted("A limit of 0 kbit/s leaves nothing to measure. Raise the node's limit."));
+        }
+        let challenger_key = self.identity.public();
+        Ok(Terms {
+            context: Context { network_id, epoch, round, node, prover_key, challenger_key },
+            limit_kbps,
+            seed: rand::random(),
+            unix_timestamp: unix_timestamp(),
+            window_us: self.config.window.clamp(Duration::from_millis(100), Duration::from_secs(2)).as_micros() as u64,
+        })
+    }
+
+    async fn measure(&self, connection: &Connection, control: &mut Control, terms: Terms) -> Result<(), PobError> {
+        let mut machine = protocol::Challenger::new(self.identity.clone(), terms);
+        let result = driver::run(connection, control, &mut machine, || (0, 0)).await;
+        let receipt = match &result {
+            Ok(()) => {
+                let _ = control.sender.finish();
+                machine.into_signed()
+            }
+            Err(PobError::Violation(violation)) => Some(machine.failure(violation.reason())),
+            Err(_) => Some(machine.failure(Reason::Aborted)),
+        };
+        if let Some(receipt) = receipt {
+            // Nobody takes it when the challenger is being shut down.
+            let _ = self.receipts.send(receipt).await;
+        }
+        result
+    }
+}
+
+fn connection_error(error: impl std::fmt::Display) -> PobError {
+    PobError::Connection(error.to_string())
+}

@@ -1,0 +1,33 @@
+//! What can go wrong, with a sentence that says what to do.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::protocol::Violation;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PobError {
+    #[error("cannot open a UDP socket on {address}: {source}. Choose another address, or free the port")]
+    Bind { address: SocketAddr, source: io::Error },
+    #[error("cannot set up TLS: {0}")]
+    Tls(String),
+    #[error("cannot reach the challenger at {target}: {reason}. Check the address, and that UDP may pass the firewall")]
+    Connect { target: SocketAddr, reason: String },
+    #[error("nobody answered at {target} within {seconds} s. Check the address, and that UDP may pass the firewall")]
+    ConnectTimeout { target: SocketAddr, seconds: u64 },
+    #[error("the peer did not prove an ed25519 key in the handshake")]
+    NoPeerKey,
+    #[error("the connection broke in the middle of the measurement: {0}. Try again")]
+    Connection(String),
+    #[error("the challenger refused to measure: {sentence} (reason {reason})")]
+    Refused { reason: u8, sentence: String },
+    #[error("the peer gave the measurement up: {sentence} (reason {reason})")]
+    Aborted { reason: u8, sentence: String },
+    #[error(transparent)]
+    Violation(#[from] Violation),
+    #[error("the receipt does not hold: {0}")]
+    Receipt(#[from] crate::receipt::ReceiptError),
+    #[cfg(feature = "lab")]
+    #[error(transparent)]
+    Lab(#[from] crate::lab::LabError),
+}

@@ -1,0 +1,126 @@
+//! The node's side: dials a challenger, is measured, comes back with the receipt.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use quinn::{ClientConfig, Connection, Endpoint, EndpointConfig, TokioRuntime};
+
+use crate::driver::{self, CLOSE_DONE, CLOSE_FAILED, Control};
+use crate::error::PobError;
+use crate::identity::Identity;
+use crate::protocol::{self, Asked};
+use crate::receipt::{Context, SignedReceipt};
+use crate::{tls, transport};
+
+/// Time for the handshake.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What to be measured for. `Default` is a measurement by hand: network, node, epoch and round zero, no limit to speak of.
+#[derive(Clone)]
+pub struct Request {
+    /// Genesis hash or program id that tells networks apart; zero for a measurement by hand.
+    pub network_id: [u8; 32],
+    /// Address of the node's account; zero by hand.
+    pub node: [u8; 32],
+    pub epoch: u64,
+    pub round: u32,
+    /// The provider's own limit in kbit/s of the IP layer, both ways. Never exceeded: then it is what gets attested.
+    pub limit_kbps: u32,
+    /// What the node moves for others meanwhile.
+    pub background: Arc<dyn Background>,
+    /// Local address to dial from; `None` for any.
+    pub local: Option<SocketAddr>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            network_id: [0; 32],
+            node: [0; 32],
+            epoch: 0,
+            round: 0,
+            limit_kbps: 1_000_000,
+            background: Arc::new(NoBackground),
+            local: None,
+        }
+    }
+}
+
+/// Counts what a node moves for others, which shares the link with a measurement.
+pub trait Background: Send + Sync + 'static {
+    /// Bytes received and sent for others since some start, ever growing.
+    fn bytes(&self) -> (u64, u64);
+}
+
+/// Nothing else uses the link.
+pub struct NoBackground;
+
+impl Background for NoBackground {
+    fn bytes(&self) -> (u64, u64) {
+        (0, 0)
+    }
+}
+
+/// Has the link between here and the challenger at `target` measured. The challenger must prove `challenger_key`.
+///
+/// The receipt is signed by both, and has been replayed from the revealed seed. Takes about a second.
+pub async fn measure(
+    target: SocketAddr,
+    challenger_key: [u8; 32],
+    identity: &Identity,
+    request: Request,
+) -> Result<SignedReceipt, PobError> {
+    let local = request.local.unwrap_or(if target.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() });
+    let bind = |source| PobError::Bind { address: local, source };
+    let socket = transport::socket(local).map_err(bind)?;
+    let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime)).map_err(bind)?;
+    let mut config = ClientConfig::new(Arc::new(tls::client(identity, challenger_key)?));
+    config.transport_config(transport::config());
+
+    // The name is not checked: the challenger's key is.
+    let connecting = endpoint.connect_with(config, target, "challenger.lumora").map_err(|error| connect_error(target, error))?;
+    let connection = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+        .await
+        .map_err(|_| PobError::ConnectTimeout { target, seconds: CONNECT_TIMEOUT.as_secs() })?
+        .map_err(|error| match error {
+            quinn::ConnectionError::TimedOut => PobError::ConnectTimeout { target, seconds: CONNECT_TIMEOUT.as_secs() },
+            other => connect_error(target, other),
+        })?;
+    let result = be_measured(&connection, challenger_key, identity, request).await;
+    let code = if result.is_ok() { CLOSE_DONE } else { CLOSE_FAILED };
+    connection.close(code, b"");
+    // The close is one packet; it is out when the endpoint is idle.
+    let _ = tokio::time::timeout(Duration::from_millis(200), endpoint.wait_idle()).await;
+    result
+}
+
+async fn be_measured(
+    connection: &Connection,
+    challenger_key: [u8; 32],
+    identity: &Identity,
+    request: Request,
+) -> Result<SignedReceipt, PobError> {
+    let streams = connection.open_bi().await.map_err(|error| PobError::Connection(error.to_string()))?;
+    let mut control = Control::new(streams);
+    let context = Context {
+        network_id: request.network_id,
+        epoch: request.epoch,
+        round: request.round,
+        node: request.node,
+        prover_key: identity.public(),
+        challenger_key,
+    };
+    let asked = Asked { context, limit_kbps: request.limit_kbps, unix_timestamp: unix_timestamp() };
+    let mut machine = protocol::Prover::new(identity.clone(), asked);
+    driver::run(connection, &mut control, &mut machine, || request.background.bytes()).await?;
+    machine.into_signed().ok_or_else(|| PobError::Connection("it ended without a receipt".into()))
+}
+
+fn connect_error(target: SocketAddr, error: impl std::fmt::Display) -> PobError {
+    PobError::Connect { target, reason: error.to_string() }
+}
+
+pub(crate) fn unix_timestamp() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs() as i64)
+}
