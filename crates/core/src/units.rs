@@ -46,9 +46,10 @@ impl Bps {
 
     /// This share of `amount`, rounded down; a share above one counts as one.
     pub fn of(self, amount: u64) -> u64 {
-        let share = u128::from(self.0.min(Self::ONE.0));
-        // At most `amount`, so it fits.
-        (u128::from(amount).saturating_mul(share) / 10_000) as u64
+        let share = u64::from(self.0.min(Self::ONE.0));
+        // Exactly amount * share / 10,000, without the 128-bit division that is dear on chain.
+        let (whole, rest) = (amount / 10_000, amount % 10_000);
+        whole.saturating_mul(share).saturating_add(rest.saturating_mul(share) / 10_000)
     }
 
     /// `part / whole` as a share, rounded down, at most one. A whole of zero gives zero.
@@ -56,7 +57,12 @@ impl Bps {
         if whole == 0 {
             return Self(0);
         }
-        let share = u128::from(part.min(whole)).saturating_mul(10_000) / u128::from(whole);
+        let part = part.min(whole);
+        // 128-bit division is dear on chain: only where 64 bits do not hold the product.
+        let share = match part.checked_mul(10_000) {
+            Some(product) => product / whole,
+            None => (u128::from(part).saturating_mul(10_000) / u128::from(whole)) as u64,
+        };
         Self(share as u16)
     }
 

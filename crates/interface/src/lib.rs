@@ -31,6 +31,8 @@ pub mod market;
 pub mod registry;
 pub mod rewards;
 pub mod tasks;
+#[cfg(feature = "anchor")]
+pub mod tokens;
 
 pub use account::{Account, AccountError};
 pub use event::{Event, SELF_CALL_TAG};

@@ -4,11 +4,9 @@
 #[macro_export]
 macro_rules! create_listing_arguments {
     ($(#[$attribute:meta])*) => {
-        /// Arguments of `create_listing`, the payees left out: they follow as a list of `Share`.
+        /// Arguments of `create_listing` between the listing's number (u64) and the list of `Share`s.
         $(#[$attribute])*
         pub struct CreateListingArguments {
-            /// The seller's own number of this listing; part of its address.
-            pub id: u64,
             /// LMR base units for one copy, the protocol's fee included.
             pub price: u64,
             /// Seconds in which a sale must be delivered.
@@ -45,11 +43,9 @@ macro_rules! create_listing_arguments {
 #[macro_export]
 macro_rules! buy_arguments {
     ($(#[$attribute:meta])*) => {
-        /// Arguments of `buy`.
+        /// Arguments of `buy` after the purchase's number (u32).
         $(#[$attribute])*
         pub struct BuyArguments {
-            /// The buyer's own number of this purchase; part of its address.
-            pub index: u32,
             /// Revision of the listing that the buyer has seen.
             pub revision: u32,
             /// LMR base units that the buyer agrees to pay.

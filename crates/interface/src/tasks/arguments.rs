@@ -4,19 +4,15 @@
 #[macro_export]
 macro_rules! create_job_arguments {
     ($(#[$attribute:meta])*) => {
-        /// Arguments of `create_job`.
+        /// Arguments of `create_job` after the job's number (u64) and its number of shards (u32).
         $(#[$attribute])*
         pub struct CreateJobArguments {
-            /// The client's own number of this job; part of its address.
-            pub id: u64,
             /// SHA-256 of the manifest.
             pub manifest_hash: [u8; 32],
             /// SHA-256 of the text of the URI where the manifest is.
             pub uri_hash: [u8; 32],
             /// Unit vector of where the data lives, components scaled to 32,767.
             pub target: [i16; 3],
-            /// Number of shards, at most 8,192.
-            pub shard_count: u32,
             /// Nodes that do the same shard, at most 7.
             pub replicas: u8,
             /// Most bits in which the sketches of two agreeing results differ.

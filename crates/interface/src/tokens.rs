@@ -1,0 +1,125 @@
+//! What the programs do with LMR token accounts: recognise them, open one with a first deposit, pay out of one.
+//!
+//! Calling the Token program costs about ten times what it does per instruction, so all that one of our instructions
+//! asks of it goes into one call of its `Batch` instruction.
+
+use core::mem::MaybeUninit;
+
+use anchor_lang::{
+    Error, Id, Result,
+    cpi::{CpiSeed, CpiSigner},
+    pinocchio::{account::AccountView, cpi::CpiAccount, instruction::InstructionAccount},
+    programs::Token,
+};
+use pinocchio_token::instructions::{Batch, CloseAccount, InitializeAccount3, IntoBatch, Transfer};
+
+use crate::Address;
+
+/// Bytes of a token account.
+pub const TOKEN_ACCOUNT_SPACE: usize = 165;
+
+/// Most payments of one [`pay_out`]: eight payees and the protocol.
+pub const MAX_PAYMENTS: usize = 9;
+
+/// An amount for a token account.
+#[derive(Clone, Copy)]
+pub struct Payment<'a> {
+    /// Token account that receives it.
+    pub to: &'a AccountView,
+    /// Base units.
+    pub amount: u64,
+}
+
+/// Whether this is an initialised token account of the Token program for that mint.
+pub fn is_token_account(account: &AccountView, mint: &Address) -> bool {
+    read(account, |data| data[..32] == *mint.as_array()).unwrap_or(false)
+}
+
+/// Whether this is an initialised token account of the Token program for that mint, and that wallet controls it.
+pub fn is_token_account_of(account: &AccountView, mint: &Address, owner: &Address) -> bool {
+    read(account, |data| {
+        data[..32] == *mint.as_array() && data[32..64] == *owner.as_array()
+    })
+    .unwrap_or(false)
+}
+
+/// Base units in a token account; zero for any other account.
+pub fn amount(account: &AccountView) -> u64 {
+    read(account, |data| {
+        u64::from_le_bytes(core::array::from_fn(|byte| data[64 + byte]))
+    })
+    .unwrap_or(0)
+}
+
+fn read<T>(account: &AccountView, look: impl FnOnce(&[u8; TOKEN_ACCOUNT_SPACE]) -> T) -> Option<T> {
+    const STATE: usize = 108;
+    if !account.owned_by(&Token::id()) {
+        return None;
+    }
+    let data = account.try_borrow().ok()?;
+    let data: &[u8; TOKEN_ACCOUNT_SPACE] = (&*data).try_into().ok()?;
+    (data[STATE] != 0).then(|| look(data))
+}
+
+/// Who pays the rent and the first deposit of a token account.
+#[derive(Clone, Copy)]
+pub struct Funding<'a> {
+    /// Signer that pays the rent and controls the tokens.
+    pub payer: &'a AccountView,
+    /// Its token account.
+    pub tokens: &'a AccountView,
+    /// Base units to move.
+    pub amount: u64,
+}
+
+/// Creates the token account at an address derived from `seeds` (bump included), gives control of it to `authority`, and
+/// moves the first deposit into it.
+#[inline(never)]
+pub fn open<'a>(
+    account: &'a AccountView,
+    mint: &'a AccountView,
+    authority: &'a Address,
+    seeds: &[&[u8]],
+    funding: Funding<'a>,
+) -> Result<()> {
+    anchor_lang::create_account_signed(funding.payer, account, TOKEN_ACCOUNT_SPACE, &Token::id(), seeds)?;
+    let mut data = [const { MaybeUninit::<u8>::uninit() }; 1 + 2 + 33 + 2 + 9];
+    let mut metas = [const { MaybeUninit::<InstructionAccount>::uninit() }; 5];
+    let mut accounts = [const { MaybeUninit::<CpiAccount>::uninit() }; 5];
+    let mut batch = Batch::new(&mut data, &mut metas, &mut accounts)?;
+    InitializeAccount3::new(account, mint, authority).into_batch(&mut batch)?;
+    Transfer::new(funding.tokens, account, funding.payer, funding.amount).into_batch(&mut batch)?;
+    batch.invoke()
+}
+
+/// Makes all payments out of `from`, signing as its authority with `seeds` (bump included), then closes it if an account
+/// for its rent is given. Payments of nothing are left out.
+#[inline(never)]
+pub fn pay_out<'a>(
+    from: &'a AccountView,
+    authority: &'a AccountView,
+    seeds: &[CpiSeed],
+    payments: &[Payment<'a>],
+    rent_to: Option<&'a AccountView>,
+) -> Result<()> {
+    if payments.len() > MAX_PAYMENTS {
+        return Err(Error::InvalidArgument);
+    }
+    let mut data = [const { MaybeUninit::<u8>::uninit() }; 1 + (2 + 9) * (MAX_PAYMENTS + 1)];
+    let mut metas = [const { MaybeUninit::<InstructionAccount>::uninit() }; 3 * (MAX_PAYMENTS + 1)];
+    let mut accounts = [const { MaybeUninit::<CpiAccount>::uninit() }; 3 * (MAX_PAYMENTS + 1)];
+    let mut batch = Batch::new(&mut data, &mut metas, &mut accounts)?;
+    let mut empty = true;
+    for payment in payments.iter().filter(|payment| payment.amount > 0) {
+        Transfer::new(from, payment.to, authority, payment.amount).into_batch(&mut batch)?;
+        empty = false;
+    }
+    if let Some(rent_to) = rent_to {
+        CloseAccount::new(from, rent_to, authority).into_batch(&mut batch)?;
+        empty = false;
+    }
+    if empty {
+        return Ok(());
+    }
+    batch.invoke_signed(&[CpiSigner::from(seeds)])
+}

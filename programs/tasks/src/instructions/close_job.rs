@@ -1,0 +1,87 @@
+//! Ends a job and gives back what is left.
+
+use anchor_lang::{
+    cpi::{CpiSeed, verify_program_address},
+    prelude::*,
+};
+use anchor_spl::token::Token;
+use lumora_interface::tokens::{self, Payment};
+
+use crate::{constants::VERSION, error::TasksError, events::JobClosed, state::Job};
+
+/// Accounts of `close_job`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct CloseJob {
+    /// The job; it is closed.
+    #[account(mut, close = client)]
+    pub job: Account<Job>,
+    /// Token account with the job's LMR; it is closed.
+    /// CHECK: its address is derived in the handler.
+    #[account(mut)]
+    pub escrow: UncheckedAccount,
+    /// The job's client: receives the rent.
+    /// CHECK: the address that the job names.
+    #[account(mut, address = job.client @ TasksError::NotClient)]
+    pub client: UncheckedAccount,
+    /// The client's LMR.
+    /// CHECK: read here.
+    #[account(
+        mut,
+        constraint = tokens::is_token_account_of(client_tokens.account(), &job.lmr_mint, &job.client)
+            @ TasksError::WrongTokenAccount,
+    )]
+    pub client_tokens: UncheckedAccount,
+    /// Moves the LMR and closes the escrow.
+    pub token_program: Program<Token>,
+}
+
+pub(crate) fn handler(ctx: &mut Context<CloseJob>) -> Result<()> {
+    let now = Clock::get()?.unix_timestamp;
+    let accounts = &mut ctx.accounts;
+    let address = *accounts.job.address();
+    let done = accounts.job.settled_shards == accounts.job.shard_count || now >= accounts.job.deadline;
+    require!(done && accounts.job.live_assignments == 0, TasksError::JobNotDone);
+    verify_program_address(
+        &[b"escrow", address.as_ref(), &[accounts.job.escrow_bump]],
+        ctx.program_id,
+        accounts.escrow.address(),
+    )
+    .map_err(|_| TasksError::WrongEscrow)?;
+
+    // Whatever somebody sent to the escrow by mistake goes to the client too: it could not be closed otherwise.
+    let refunded = tokens::amount(accounts.escrow.account());
+    let job = &accounts.job;
+    let owed = job.escrowed.saturating_sub(job.paid).saturating_sub(job.fees);
+    require!(refunded >= owed, TasksError::Invariant);
+    let event = JobClosed {
+        version: VERSION,
+        _padding: [0; 3],
+        settled_shards: job.settled_shards,
+        job: address,
+        escrowed: job.escrowed,
+        paid: job.paid,
+        fees: job.fees,
+        refunded,
+        log_head: job.log_head,
+        log_length: job.log_length,
+    };
+    let (client, id) = (job.client, job.id.to_le_bytes());
+    tokens::pay_out(
+        accounts.escrow.account(),
+        job.account(),
+        &[
+            CpiSeed::from(b"job".as_slice()),
+            CpiSeed::from(client.as_array()),
+            CpiSeed::from(&id),
+            CpiSeed::from(&[job.bump]),
+        ],
+        &[Payment {
+            to: accounts.client_tokens.account(),
+            amount: refunded,
+        }],
+        Some(accounts.client.account()),
+    )?;
+    emit_cpi!(event);
+    Ok(())
+}
