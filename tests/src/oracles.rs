@@ -1,0 +1,170 @@
+//! What oracles do in a test: open an epoch, commit, sign, submit, prove.
+
+use lumora_core::{
+    attestation::Leaf,
+    merkle::{self, Tree},
+};
+use lumora_interface::bandwidth::{self, Epoch, OracleSet, SubmitAttestationArguments, signatures};
+use solana_address::Address;
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+
+use crate::{
+    Sent, World, instructions,
+    world::{DISPUTE_SECONDS, EPOCH_SECONDS},
+};
+
+/// An epoch's figures as the oracles agreed on them.
+pub struct Figures {
+    /// Number of the epoch.
+    pub epoch: u64,
+    /// The leaves, in the order of the tree.
+    pub leaves: Vec<Leaf>,
+    /// The tree over them.
+    pub tree: Tree,
+    /// What is submitted with the signatures.
+    pub arguments: SubmitAttestationArguments,
+}
+
+impl Figures {
+    /// The path of leaf `index`.
+    pub fn path(&self, index: u32) -> Vec<[u8; 32]> {
+        self.tree.path(u64::from(index)).expect("the leaf exists")
+    }
+}
+
+/// A leaf with plausible figures for `node`.
+pub fn leaf(node: &Address, epoch: u64, contribution: u64, cumulative_reward: u64) -> Leaf {
+    Leaf {
+        node: node.to_bytes(),
+        epoch,
+        down_kbps: 50_000,
+        up_kbps: 20_000,
+        rtt_us: 12_000,
+        uptime_bps: 10_000,
+        reputation_bps: 10_000,
+        reason: 0,
+        contribution,
+        cumulative_contribution: contribution * (epoch + 1),
+        cumulative_reward,
+    }
+}
+
+/// The ed25519 instruction with these keys' signatures over `digest`.
+pub fn signed_by(keys: &[&Keypair], digest: &[u8; 32]) -> Instruction {
+    let pairs: Vec<(Address, [u8; 64])> = keys
+        .iter()
+        .map(|key| (key.pubkey(), key.sign_message(digest).into()))
+        .collect();
+    Instruction {
+        program_id: signatures::PROGRAM,
+        accounts: vec![],
+        data: signatures::instruction_data(digest, &pairs),
+    }
+}
+
+impl World {
+    /// Opens the next epoch as soon as it is due and gives its number.
+    pub fn open_epoch(&mut self) -> u64 {
+        let set: OracleSet = self.read(&bandwidth::ORACLE_SET);
+        let due = set.opened_at + i64::from(EPOCH_SECONDS);
+        if set.next_epoch > 0 && self.now() < due {
+            let wait = due - self.now();
+            self.pass(wait);
+        }
+        let payer = self.payer.pubkey();
+        self.must(&[instructions::open_epoch(&payer, set.next_epoch)], &[]);
+        set.next_epoch
+    }
+
+    /// Lets every oracle commit a bundle.
+    pub fn commit_bundles(&mut self, epoch: u64) {
+        for (index, oracle) in self
+            .oracles
+            .iter()
+            .map(Keypair::insecure_clone)
+            .enumerate()
+            .collect::<Vec<_>>()
+        {
+            let root = merkle::leaf_hash(&[index as u8]);
+            self.must(
+                &[instructions::commit_bundle(&oracle.pubkey(), epoch, root, 3)],
+                &[&oracle],
+            );
+        }
+    }
+
+    /// Figures over these leaves that the chain will accept.
+    pub fn figures(&self, epoch: u64, leaves: Vec<Leaf>) -> Figures {
+        let tree = Tree::new(leaves.iter().map(Leaf::hash).collect());
+        self.figures_of_tree(epoch, leaves, tree)
+    }
+
+    /// The same, over a tree that holds more than the given leaves.
+    pub fn figures_of_tree(&self, epoch: u64, leaves: Vec<Leaf>, tree: Tree) -> Figures {
+        let set: OracleSet = self.read(&bandwidth::ORACLE_SET);
+        let state: Epoch = self.read(&bandwidth::epoch_address(epoch).0);
+        let cumulative: u64 = leaves.iter().map(|leaf| leaf.cumulative_reward).sum();
+        let arguments = SubmitAttestationArguments {
+            root: tree.root(),
+            leaf_count: tree.len() as u32,
+            total_contribution: leaves.iter().map(|leaf| leaf.contribution).sum(),
+            epoch_reward: cumulative - set.cumulative_reward,
+            cumulative_reward: cumulative,
+            bundles: state.committed,
+            expires_at: self.now() + 600,
+        };
+        Figures {
+            epoch,
+            leaves,
+            tree,
+            arguments,
+        }
+    }
+
+    /// What the oracles sign for these figures.
+    pub fn digest(&self, figures: &Figures) -> [u8; 32] {
+        let epoch: Epoch = self.read(&bandwidth::epoch_address(figures.epoch).0);
+        epoch.statement(self.network_id, &figures.arguments).digest()
+    }
+
+    /// The two instructions that submit these oracles' signatures.
+    pub fn submission(&self, figures: &Figures, signers: &[&Keypair]) -> [Instruction; 2] {
+        [
+            signed_by(signers, &self.digest(figures)),
+            instructions::submit_attestation(figures.epoch, &figures.arguments),
+        ]
+    }
+
+    /// A whole epoch over these leaves: opened, committed, signed by all oracles, final.
+    pub fn attest(&mut self, leaves: impl FnOnce(u64) -> Vec<Leaf>) -> Figures {
+        let epoch = self.open_epoch();
+        self.commit_bundles(epoch);
+        let figures = self.figures(epoch, leaves(epoch));
+        let oracles: Vec<Keypair> = self.oracles.iter().map(Keypair::insecure_clone).collect();
+        let submission = self.submission(&figures, &oracles.iter().collect::<Vec<_>>());
+        self.must(&submission, &[]);
+        self.pass(DISPUTE_SECONDS);
+        figures
+    }
+
+    /// The instruction that proves leaf `index`.
+    pub fn proof(&self, figures: &Figures, index: u32) -> Instruction {
+        let leaf = figures.leaves[index as usize];
+        instructions::prove(
+            &self.payer.pubkey(),
+            figures.epoch,
+            &Address::new_from_array(leaf.node),
+            &leaf,
+            index,
+            figures.path(index),
+        )
+    }
+
+    /// Proves leaf `index`.
+    pub fn prove(&mut self, figures: &Figures, index: u32) -> Sent {
+        let proof = self.proof(figures, index);
+        self.must(&[proof], &[])
+    }
+}

@@ -1,0 +1,79 @@
+//! LMR for the tests' wallets, by the ways that everybody has: associated token accounts and the early-participant pool.
+
+use lumora_interface::rewards;
+use solana_address::Address;
+use solana_instruction::{AccountMeta, Instruction};
+use solana_signer::Signer;
+
+use crate::{
+    World,
+    instructions::{self, SYSTEM_PROGRAM, TOKEN_PROGRAM},
+};
+
+const ASSOCIATED_TOKEN_PROGRAM: Address = Address::from_str_const("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL");
+
+/// The token account of `owner` for `mint`.
+pub fn associated_account(owner: &Address, mint: &Address) -> Address {
+    Address::find_program_address(
+        &[owner.as_ref(), TOKEN_PROGRAM.as_ref(), mint.as_ref()],
+        &ASSOCIATED_TOKEN_PROGRAM,
+    )
+    .0
+}
+
+/// Creates the token account of `owner` for `mint` unless it exists.
+pub fn create_associated_account(payer: &Address, owner: &Address, mint: &Address) -> Instruction {
+    Instruction {
+        program_id: ASSOCIATED_TOKEN_PROGRAM,
+        accounts: vec![
+            AccountMeta::new(*payer, true),
+            AccountMeta::new(associated_account(owner, mint), false),
+            AccountMeta::new_readonly(*owner, false),
+            AccountMeta::new_readonly(*mint, false),
+            AccountMeta::new_readonly(SYSTEM_PROGRAM, false),
+            AccountMeta::new_readonly(TOKEN_PROGRAM, false),
+        ],
+        data: vec![1],
+    }
+}
+
+impl World {
+    /// The LMR account of `owner`, created unless it exists.
+    pub fn lmr_account(&mut self, owner: &Address) -> Address {
+        let payer = self.payer.pubkey();
+        self.must(&[create_associated_account(&payer, owner, &rewards::MINT)], &[]);
+        associated_account(owner, &rewards::MINT)
+    }
+
+    /// Gives `owner` this much LMR from the early-participant pool; returns its LMR account.
+    pub fn grant(&mut self, owner: &Address, amount: u64) -> Address {
+        let account = self.lmr_account(owner);
+        let authority = self.authority.insecure_clone();
+        self.must(
+            &[instructions::grant(&authority.pubkey(), &account, amount)],
+            &[&authority],
+        );
+        account
+    }
+
+    /// A mint that is not LMR, with this wallet as its authority; made by hand, as no program of ours would.
+    pub fn foreign_mint(&mut self, authority: &Address) -> Address {
+        let mut mint = self.svm.get_account(&rewards::MINT).expect("the LMR mint exists");
+        mint.data[4..36].copy_from_slice(authority.as_ref());
+        let address = crate::world::keypair("foreign mint", 0).pubkey();
+        self.svm.set_account(address, mint).unwrap();
+        address
+    }
+
+    /// Base units in a token account.
+    pub fn balance(&self, account: &Address) -> u64 {
+        let account = self.svm.get_account(account).expect("the token account exists");
+        u64::from_le_bytes(account.data[64..72].try_into().unwrap())
+    }
+
+    /// Base units of LMR that exist.
+    pub fn supply(&self) -> u64 {
+        let mint = self.svm.get_account(&rewards::MINT).expect("the LMR mint exists");
+        u64::from_le_bytes(mint.data[36..44].try_into().unwrap())
+    }
+}
