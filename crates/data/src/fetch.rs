@@ -1,0 +1,11 @@
+//! Fetching pages politely: robots.txt, pacing, redirects by hand, bounds on everything a server can send.
+
+mod client;
+mod host;
+mod options;
+mod resolver;
+mod skip;
+
+pub use client::{Fetcher, Page};
+pub use options::{AGENT, FetchOptions};
+pub use skip::{Skip, SkipReason};

@@ -1,0 +1,453 @@
+//! The fetcher: one page at a time through every check, over HTTP.
+
+use std::{
+    collections::HashMap,
+    error::Error as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::{Bytes, BytesMut};
+use reqwest::{
+    Client, Response, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER},
+    redirect,
+};
+use url::{Host as UrlHost, Url};
+
+use super::{
+    host::{Host, KnownRules},
+    options::{AGENT, FetchOptions},
+    resolver::{NotPublic, PublicOnly},
+    skip::{Skip, SkipReason},
+};
+use crate::{
+    address::is_public,
+    error::{Error, Result},
+    manifest::{Format, Manifest, visitable},
+    robots::{self, Origin, RobotsDecision, Rules},
+};
+
+/// RFC 9309, section 2.3.1.2: at least five consecutive redirects of robots.txt are followed.
+const ROBOTS_REDIRECTS: usize = 5;
+
+/// A page that was had.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// As asked for.
+    pub url: Url,
+    /// After redirects.
+    pub final_url: Url,
+    /// The Content-Type header.
+    pub content_type: Option<String>,
+    /// The body, decompressed.
+    pub body: Bytes,
+    /// Unix time at which it had arrived.
+    pub fetched_at: i64,
+    /// What robots.txt said about the final URL.
+    pub robots: RobotsDecision,
+}
+
+/// Fetches pages. Keep one per node: it remembers each site's robots.txt and when it was last asked.
+pub struct Fetcher {
+    client: Client,
+    options: FetchOptions,
+    hosts: Mutex<HashMap<url::Origin, Arc<Host>>>,
+}
+
+/// What one request asks for.
+struct Request<'a> {
+    url: &'a Url,
+    accept: &'static str,
+    interval: Duration,
+    limit: u64,
+    /// Read up to the limit and drop the rest, instead of refusing.
+    truncate: bool,
+    /// Content types that are read; all if none.
+    format: Option<Format>,
+}
+
+/// What came back, after retries.
+enum Reply {
+    Redirect(Option<Url>),
+    Body { content_type: Option<String>, body: Bytes },
+    Status(StatusCode),
+}
+
+enum Attempt {
+    Done(Reply),
+    Again { skip: Skip, wait: Option<Duration> },
+    Never(Skip),
+}
+
+impl Fetcher {
+    /// A fetcher with these manners.
+    pub fn new(options: FetchOptions) -> Result<Self> {
+        let mut builder = Client::builder()
+            .user_agent(options.user_agent()?)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            // A proxy would resolve names itself, behind the back of the address check.
+            .no_proxy()
+            .connect_timeout(options.connect_timeout)
+            .timeout(options.timeout)
+            .pool_max_idle_per_host(options.connections_per_host);
+        if !options.allow_private_addresses {
+            builder = builder.dns_resolver(PublicOnly);
+        }
+        let client = builder.build().map_err(|source| Error::Client { source })?;
+        Ok(Self {
+            client,
+            options,
+            hosts: Mutex::default(),
+        })
+    }
+
+    /// The manners.
+    pub fn options(&self) -> &FetchOptions {
+        &self.options
+    }
+
+    /// Fetches the page at `url`, following redirects as long as each address passes every check.
+    pub async fn fetch(&self, manifest: &Manifest, url: &Url) -> Result<Page, Skip> {
+        let mut current = url.clone();
+        for hop in 0..=self.options.max_redirects {
+            if let Err(why) = visitable(&current) {
+                return Err(Skip::new(
+                    if hop == 0 {
+                        SkipReason::OutOfScope
+                    } else {
+                        SkipReason::BadRedirect
+                    },
+                    why,
+                ));
+            }
+            if !manifest.covers(&current) {
+                let reason = if hop == 0 {
+                    SkipReason::OutOfScope
+                } else {
+                    SkipReason::RedirectedOutOfScope
+                };
+                return Err(Skip::new(reason, current));
+            }
+            let decision = self.robots(&current).await?;
+            if !decision.allowed {
+                return Err(match (&decision.origin, &decision.rule) {
+                    (Origin::Unreachable, _) => {
+                        Skip::new(SkipReason::RobotsUnreachable, current.origin().ascii_serialization())
+                    }
+                    (_, rule) => Skip::new(
+                        SkipReason::RobotsDisallowed,
+                        rule.clone().unwrap_or_else(|| current.to_string()),
+                    ),
+                });
+            }
+            let delay = decision.crawl_delay.unwrap_or_default();
+            if delay > self.options.max_wait {
+                return Err(Skip::new(
+                    SkipReason::CrawlDelayTooLong,
+                    format!("{} s", delay.as_secs()),
+                ));
+            }
+            let request = Request {
+                url: &current,
+                accept: accept(manifest.format),
+                interval: self.options.interval().max(delay),
+                limit: self.options.max_bytes,
+                truncate: false,
+                format: Some(manifest.format),
+            };
+            match self.request(&request).await? {
+                Reply::Redirect(Some(next)) => current = next,
+                Reply::Redirect(None) => {
+                    return Err(Skip::new(SkipReason::BadRedirect, "without a Location that is a URL"));
+                }
+                Reply::Status(status) => return Err(skip_for(status)),
+                Reply::Body { content_type, body } => {
+                    let url = url.clone();
+                    return Ok(Page {
+                        url,
+                        final_url: current,
+                        content_type,
+                        body,
+                        fetched_at: unix_time(),
+                        robots: decision,
+                    });
+                }
+            }
+        }
+        Err(Skip::new(
+            SkipReason::TooManyRedirects,
+            format!("more than {}", self.options.max_redirects),
+        ))
+    }
+
+    /// What the site's robots.txt says about `url`, fetching it if it is not known yet.
+    pub async fn robots(&self, url: &Url) -> Result<RobotsDecision, Skip> {
+        let host = self.host(url);
+        let mut known = host.robots.lock().await;
+        if let Some(known) = known.as_ref().filter(|known| known.is_fresh()) {
+            return Ok(known.rules.decide(url));
+        }
+        let learned = self.fetch_rules(url).await?;
+        let decision = learned.rules.decide(url);
+        *known = Some(learned);
+        Ok(decision)
+    }
+
+    async fn fetch_rules(&self, page: &Url) -> Result<KnownRules, Skip> {
+        let mut current = page.clone();
+        current.set_path("/robots.txt");
+        current.set_query(None);
+        current.set_fragment(None);
+        for _ in 0..=ROBOTS_REDIRECTS {
+            let request = Request {
+                url: &current,
+                accept: "text/plain, */*;q=0.1",
+                interval: self.options.interval(),
+                limit: robots::MAX_BYTES as u64 + 1,
+                truncate: true,
+                format: None,
+            };
+            match self.request(&request).await {
+                Ok(Reply::Redirect(Some(next))) if visitable(&next).is_ok() => current = next,
+                Ok(Reply::Redirect(_)) => return Ok(KnownRules::read(Rules::unavailable())),
+                Ok(Reply::Body { body, .. }) => return Ok(KnownRules::read(Rules::parse(&body, AGENT))),
+                Ok(Reply::Status(status)) => {
+                    return Ok(KnownRules::read(Rules::for_status(status.as_u16(), &[], AGENT)));
+                }
+                // Not the site's failing: the address must not be asked at all.
+                Err(skip) if skip.reason == SkipReason::PrivateAddress => return Err(skip),
+                Err(skip) => {
+                    tracing::info!(site = %page.origin().ascii_serialization(), %skip, "robots.txt could not be read");
+                    return Ok(KnownRules::unreachable());
+                }
+            }
+        }
+        Ok(KnownRules::read(Rules::unavailable()))
+    }
+
+    fn host(&self, url: &Url) -> Arc<Host> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Host::new(self.options.connections_per_host));
+        Arc::clone(hosts.entry(url.origin()).or_insert_with(new))
+    }
+
+    /// One request, repeated with growing delays while the failure may pass.
+    async fn request(&self, request: &Request<'_>) -> Result<Reply, Skip> {
+        if !self.options.allow_private_addresses {
+            refuse_private_literal(request.url)?;
+        }
+        let host = self.host(request.url);
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(self.options.retry_delay)
+            .with_max_delay(self.options.max_wait)
+            .with_max_times(self.options.retries)
+            .with_jitter()
+            .build();
+        loop {
+            let attempt = {
+                let _connection = host.turn(request.interval).await;
+                self.attempt(request).await
+            };
+            match attempt {
+                Attempt::Done(reply) => return Ok(reply),
+                Attempt::Never(skip) => return Err(skip),
+                Attempt::Again { skip, wait } => {
+                    let Some(delay) = delays.next() else { return Err(skip) };
+                    if let Some(wait) = wait {
+                        if wait > self.options.max_wait {
+                            let detail = format!("Retry-After {} s", wait.as_secs());
+                            return Err(Skip::new(SkipReason::RateLimited, detail));
+                        }
+                        // The whole site asked for quiet, not this page alone.
+                        host.pause(wait).await;
+                    }
+                    tokio::time::sleep(delay).await;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, request: &Request<'_>) -> Attempt {
+        let response = match self
+            .client
+            .get(request.url.clone())
+            .header(ACCEPT, request.accept)
+            .send()
+            .await
+        {
+            Ok(response) => response,
+            Err(error) => return failed(&error),
+        };
+        let status = response.status();
+        let headers = response.headers();
+        if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+            let target = headers
+                .get(LOCATION)
+                .and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+            return Attempt::Done(Reply::Redirect(target.and_then(|target| request.url.join(target).ok())));
+        }
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return Attempt::Again {
+                skip: skip_for(status),
+                wait: retry_after(headers, SystemTime::now()),
+            };
+        }
+        if status != StatusCode::OK && status != StatusCode::NON_AUTHORITATIVE_INFORMATION {
+            return Attempt::Done(Reply::Status(status));
+        }
+        let content_type = headers
+            .get(CONTENT_TYPE)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        if let (Some(format), Some(found)) = (request.format, &content_type)
+            && !is_of(format, found)
+        {
+            return Attempt::Never(Skip::new(
+                SkipReason::WrongType,
+                found.chars().take(100).collect::<String>(),
+            ));
+        }
+        match read_body(response, request).await {
+            Ok(body) => Attempt::Done(Reply::Body { content_type, body }),
+            Err(attempt) => attempt,
+        }
+    }
+}
+
+/// Reads a body up to the limit: what arrives is counted after decompression, so a small body that unfolds to gigabytes
+/// is dropped as soon as it passes the limit.
+async fn read_body(mut response: Response, request: &Request<'_>) -> Result<Bytes, Attempt> {
+    let too_large = |bytes: u64| Attempt::Never(Skip::new(SkipReason::TooLarge, format!("more than {bytes} bytes")));
+    if !request.truncate && response.content_length().is_some_and(|length| length > request.limit) {
+        return Err(too_large(request.limit));
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
+        body.extend_from_slice(&chunk);
+        if body.len() as u64 > request.limit {
+            if !request.truncate {
+                return Err(too_large(request.limit));
+            }
+            body.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
+            break;
+        }
+    }
+    Ok(body.freeze())
+}
+
+/// Names are checked when they are resolved; an address written into the URL never is.
+fn refuse_private_literal(url: &Url) -> Result<(), Skip> {
+    let address = match url.host() {
+        Some(UrlHost::Ipv4(address)) => address.into(),
+        Some(UrlHost::Ipv6(address)) => address.into(),
+        _ => return Ok(()),
+    };
+    if is_public(address) {
+        Ok(())
+    } else {
+        Err(Skip::new(SkipReason::PrivateAddress, address.to_string()))
+    }
+}
+
+fn failed(error: &reqwest::Error) -> Attempt {
+    let mut source = error.source();
+    let mut innermost = error.to_string();
+    while let Some(cause) = source {
+        if let Some(refused) = cause.downcast_ref::<NotPublic>() {
+            return Attempt::Never(Skip::new(SkipReason::PrivateAddress, refused.to_string()));
+        }
+        innermost = cause.to_string();
+        source = cause.source();
+    }
+    let reason = if error.is_timeout() {
+        SkipReason::Timeout
+    } else if error.is_decode() || error.is_body() {
+        SkipReason::BrokenBody
+    } else {
+        SkipReason::Unreachable
+    };
+    Attempt::Again {
+        skip: Skip::new(reason, innermost),
+        wait: None,
+    }
+}
+
+fn skip_for(status: StatusCode) -> Skip {
+    let reason = match status.as_u16() {
+        404 | 410 => SkipReason::NotFound,
+        401 | 402 | 403 | 407 | 451 => SkipReason::Forbidden,
+        429 => SkipReason::RateLimited,
+        500..=599 => SkipReason::ServerError,
+        _ => SkipReason::OtherStatus,
+    };
+    Skip::new(reason, format!("status {}", status.as_u16()))
+}
+
+/// Retry-After as a number of seconds or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value)
+            .ok()
+            .map(|date| date.duration_since(now).unwrap_or_default()),
+    }
+}
+
+fn accept(format: Format) -> &'static str {
+    match format {
+        Format::Html => "text/html, application/xhtml+xml;q=0.9",
+        Format::Json => "application/json",
+        Format::Text => "text/plain, text/*;q=0.9",
+    }
+}
+
+fn is_of(format: Format, content_type: &str) -> bool {
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match format {
+        Format::Html => essence == "text/html" || essence == "application/xhtml+xml",
+        Format::Json => essence == "application/json" || essence == "text/json" || essence.ends_with("+json"),
+        Format::Text => essence.starts_with("text/"),
+    }
+}
+
+fn unix_time() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_in_seconds_and_as_a_date() {
+        let wait = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers, UNIX_EPOCH + Duration::from_secs(784_111_777 - 20))
+        };
+        assert_eq!(wait("120"), Some(Duration::from_secs(120)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(20)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new(), SystemTime::now()), None);
+    }
+
+    #[test]
+    fn content_types() {
+        assert!(is_of(Format::Html, "Text/HTML; charset=utf-8"));
+        assert!(!is_of(Format::Html, "application/pdf"));
+        assert!(is_of(Format::Json, "application/ld+json"));
+        assert!(!is_of(Format::Json, "text/html"));
+        assert!(is_of(Format::Text, "text/markdown"));
+    }
+}

@@ -1,0 +1,218 @@
+//! Records, their hashes, and what a replica reveals of a set of them.
+
+use std::collections::BTreeSet;
+
+use lumora_core::{
+    hash::{Hash, sha256},
+    merkle,
+    sketch::{Sketch, simhash},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::{
+    error::{Error, Result},
+    json,
+    manifest::URL_FIELD,
+};
+
+/// Words in a shingle.
+const SHINGLE_WORDS: usize = 4;
+
+/// One page's record: canonical JSON with the page's URL under `url`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    // First, so that records sort by it.
+    url: String,
+    bytes: Vec<u8>,
+    content_hash: Hash,
+}
+
+impl Record {
+    /// The record of the page at `url` with these members.
+    pub fn new(url: &Url, members: Map<String, Value>) -> Self {
+        Self::from_members(url.to_string(), members)
+    }
+
+    fn from_members(url: String, mut members: Map<String, Value>) -> Self {
+        members.remove(URL_FIELD);
+        let content = Value::Object(members);
+        let content_hash = sha256(&[&json::canonical(&content)]);
+        let mut with_url = content;
+        if let Some(members) = with_url.as_object_mut() {
+            members.insert(URL_FIELD.to_owned(), Value::String(url.clone()));
+        }
+        Self {
+            url,
+            bytes: json::canonical(&with_url),
+            content_hash,
+        }
+    }
+
+    /// Reads a record from a line of a dataset. It must be in canonical form, or its hash would be another.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let malformed = |why: String| Error::Malformed { what: "a record", why };
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
+        let Value::Object(members) = value else {
+            return Err(malformed("it is not an object".to_owned()));
+        };
+        let url = members
+            .get(URL_FIELD)
+            .and_then(Value::as_str)
+            .ok_or_else(|| malformed("it names no URL".to_owned()))?;
+        let record = Self::from_members(url.to_owned(), members);
+        if record.bytes == bytes {
+            Ok(record)
+        } else {
+            Err(malformed("it is not canonical JSON".to_owned()))
+        }
+    }
+
+    /// Canonical JSON.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The page it came from, as the manifest lists it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// SHA-256 of the bytes.
+    pub fn hash(&self) -> Hash {
+        sha256(&[&self.bytes])
+    }
+
+    /// SHA-256 of the URL.
+    pub fn url_hash(&self) -> Hash {
+        sha256(&[self.url.as_bytes()])
+    }
+
+    /// SHA-256 of the record without its URL: equal for the same content under two addresses.
+    pub fn content_hash(&self) -> Hash {
+        self.content_hash
+    }
+
+    /// The record's leaf under a result root.
+    pub fn leaf(&self) -> Hash {
+        merkle::leaf_hash(&self.bytes)
+    }
+
+    fn value(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_default()
+    }
+
+    /// Members in canonical order.
+    pub fn members(&self) -> Map<String, Value> {
+        match self.value() {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        }
+    }
+}
+
+/// As the JSON object that it is.
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.members().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = Map::deserialize(deserializer)?;
+        let url = members
+            .get(URL_FIELD)
+            .and_then(Value::as_str)
+            .ok_or_else(|| de::Error::missing_field(URL_FIELD))?;
+        Ok(Self::from_members(url.to_owned(), members))
+    }
+}
+
+/// Merkle root of records in canonical order (by URL, then bytes), as replicas reveal it.
+pub fn result_root(sorted: &[Record]) -> Hash {
+    merkle::Tree::new(sorted.iter().map(Record::leaf).collect()).root()
+}
+
+/// The sketch of a set of records: over the distinct runs of four words in each member.
+///
+/// Distinct, because what stands on every page of a site would otherwise outvote what the pages say.
+pub fn sketch(records: &[Record]) -> Sketch {
+    let mut shingles = BTreeSet::new();
+    for record in records {
+        for (name, value) in record.members() {
+            let mut words = Vec::new();
+            let mut texts = Vec::new();
+            collect_texts(&value, &mut texts);
+            words.extend(texts.iter().flat_map(|text| text.split(' ')));
+            let width = words.len().clamp(1, SHINGLE_WORDS);
+            for run in words.windows(width) {
+                let digest = sha256(&[name.as_bytes(), b"\0", run.join(" ").as_bytes()]);
+                shingles.insert(u64::from_le_bytes(std::array::from_fn(|i| digest[i])));
+            }
+        }
+    }
+    simhash(shingles)
+}
+
+fn collect_texts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Value::Object(members) => members.values().for_each(|member| collect_texts(member, texts)),
+        Value::Null => {}
+        other => texts.push(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(url: &str, text: &str) -> Record {
+        let members = json!({"text": text}).as_object().unwrap().clone();
+        Record::new(&Url::parse(url).unwrap(), members)
+    }
+
+    #[test]
+    fn a_line_reads_back_and_only_in_canonical_form() {
+        let one = record("https://a.example/1", "hello");
+        assert_eq!(Record::parse(one.bytes()).unwrap(), one);
+        let spaced = b"{\"text\": \"hello\",\"url\":\"https://a.example/1\"}";
+        assert!(Record::parse(spaced).is_err());
+        assert!(Record::parse(b"{\"text\":\"hello\"}").is_err());
+        assert!(Record::parse(b"[]").is_err());
+        let two = record("https://a.example/2", "hello");
+        assert_ne!(one.hash(), two.hash());
+        assert_eq!(one.content_hash(), two.content_hash());
+        assert!(one < two);
+    }
+
+    #[test]
+    fn a_little_noise_moves_the_sketch_little_and_another_set_moves_it_much() {
+        let pages = |noise: &str, topic: u32| -> Vec<Record> {
+            (0..50)
+                .map(|page| {
+                    let words: String = (0..200)
+                        .map(|word| format!("word{} ", (topic + page * 200 + word) % 7919))
+                        .collect();
+                    record(
+                        &format!("https://a.example/{topic}/{page}"),
+                        &format!("{noise} {words}").trim().to_owned(),
+                    )
+                })
+                .collect()
+        };
+        let base = sketch(&pages("", 0));
+        let noisy = sketch(&pages("visit number 17 at noon", 0));
+        let other = sketch(&pages("", 50_000));
+        assert!(base.distance(noisy) <= 6, "{}", base.distance(noisy));
+        assert!(base.distance(other) >= 12, "{}", base.distance(other));
+        assert_eq!(sketch(&[]), Sketch(0));
+        assert_ne!(result_root(&pages("", 0)), result_root(&pages("x", 0)));
+    }
+}

@@ -1,0 +1,9 @@
+//! A shard of a job: running it on a node, what comes out, and sealing that for the client.
+
+mod result;
+mod run;
+mod sealed;
+
+pub use result::{Counts, PageOutcome, RobotsNote, ShardResult, Work};
+pub use run::{Progress, run_shard};
+pub use sealed::{SealedShard, open, seal};
