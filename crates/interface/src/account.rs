@@ -61,12 +61,12 @@ macro_rules! account {
     ($name:ident, owner = $owner:expr, discriminator = $discriminator:expr) => {
         impl $crate::Account for $name {
             const DISCRIMINATOR: [u8; 8] = $discriminator;
-            const OWNER: $crate::Address = $owner;
+            const OWNER: Address = $owner;
         }
 
         #[cfg(feature = "anchor")]
         impl anchor_lang::Owner for $name {
-            const OWNER: $crate::Address = $owner;
+            const OWNER: Address = $owner;
         }
 
         #[cfg(feature = "anchor")]

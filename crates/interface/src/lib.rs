@@ -2,7 +2,8 @@
 //!
 //! Each layout is written once, as a macro that takes attributes. The program expands it with `#[account]`, so that the
 //! framework makes it an account owned by that program; this crate expands it as plain data, for clients and for the
-//! sibling programs, none of which may depend on the program itself.
+//! sibling programs, none of which may depend on the program itself. `Address` must be in scope where a macro is
+//! expanded: behind a path, the IDL would not know what it is.
 //!
 //! # Program ids
 //!

@@ -1,5 +1,7 @@
 //! Arguments of the instructions, in the order in which they are serialised (borsh).
 
+use crate::Address;
+
 /// Declares [`InitializeOraclesArguments`].
 #[macro_export]
 macro_rules! initialize_oracles_arguments {
@@ -25,7 +27,7 @@ macro_rules! add_oracle_arguments {
         $(#[$attribute])*
         pub struct AddOracleArguments {
             /// ed25519 key with which it signs.
-            pub key: $crate::Address,
+            pub key: Address,
             /// Where nodes reach it: IPv6 address (IPv4 mapped), then port, both big endian.
             pub endpoint: [u8; 18],
         }

@@ -1,5 +1,7 @@
 //! A node's latest proven figures.
 
+use crate::Address;
+
 /// Declares [`Attestation`].
 #[macro_export]
 macro_rules! attestation_account {
@@ -20,7 +22,7 @@ macro_rules! attestation_account {
             /// Reputation, in basis points.
             pub reputation_bps: u16,
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// Epoch that the figures are of.
             pub epoch: u64,
             /// Attested rate towards the node, kbit/s.
@@ -42,7 +44,7 @@ macro_rules! attestation_account {
             /// Unix time of the proof.
             pub proven_at: i64,
             /// Who paid the rent and gets it back.
-            pub rent_payer: $crate::Address,
+            pub rent_payer: Address,
             /// Room for later fields; zero.
             pub _reserved: [u8; 32],
         }

@@ -2,6 +2,8 @@
 
 use lumora_core::attestation::Statement;
 
+use crate::Address;
+
 /// Declares [`Epoch`].
 #[macro_export]
 macro_rules! epoch_account {
@@ -56,7 +58,7 @@ macro_rules! epoch_account {
             /// Sum of all rewards up to and with this epoch, LMR base units.
             pub cumulative_reward: u64,
             /// Who paid the rent and gets it back.
-            pub rent_payer: $crate::Address,
+            pub rent_payer: Address,
             /// Root of each member's bundle of receipts.
             pub bundle_roots: [[u8; 32]; 32],
             /// Number of receipts in each member's bundle.

@@ -1,5 +1,7 @@
 //! Events of program `bandwidth`.
 
+use crate::Address;
+
 /// Declares [`OracleAdded`].
 #[macro_export]
 macro_rules! oracle_added_event {
@@ -16,7 +18,7 @@ macro_rules! oracle_added_event {
             /// Version of the set from now on.
             pub set_version: u32,
             /// ed25519 key with which it signs.
-            pub key: $crate::Address,
+            pub key: Address,
         }
     };
 }
@@ -122,7 +124,7 @@ macro_rules! node_proven_event {
             /// Attested round-trip time, microseconds.
             pub rtt_us: u32,
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// Number of the epoch.
             pub epoch: u64,
             /// Contribution of this epoch, kbit.

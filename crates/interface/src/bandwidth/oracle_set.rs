@@ -38,7 +38,7 @@ macro_rules! oracle_set_account {
             /// Sum of all rewards attested so far, LMR base units.
             pub cumulative_reward: u64,
             /// ed25519 keys with which the members sign, and which they prove in their QUIC handshakes.
-            pub keys: [$crate::Address; 32],
+            pub keys: [Address; 32],
             /// Where a node reaches each challenger: IPv6 address (IPv4 mapped), then port, both big endian.
             pub endpoints: [[u8; 18]; 32],
             /// LMR base units each has at stake.

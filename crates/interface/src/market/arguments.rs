@@ -1,5 +1,7 @@
 //! Arguments of the instructions, in the order in which they are serialised (borsh).
 
+use crate::Address;
+
 /// Declares [`CreateListingArguments`].
 #[macro_export]
 macro_rules! create_listing_arguments {
@@ -28,7 +30,7 @@ macro_rules! create_listing_arguments {
             /// Merkle root of the provenance of the records.
             pub provenance_root: [u8; 32],
             /// Job that the records were collected by; zero when there was none.
-            pub job: $crate::Address,
+            pub job: Address,
             /// Number of rows.
             pub rows: u64,
             /// Bytes of all encrypted segments.

@@ -1,5 +1,7 @@
 //! Where the protocol's fees for data go.
 
+use crate::Address;
+
 /// Declares [`MarketConfig`].
 #[macro_export]
 macro_rules! market_config_account {
@@ -14,7 +16,7 @@ macro_rules! market_config_account {
             /// Zero.
             pub _padding: [u8; 6],
             /// Token account that receives the fees.
-            pub treasury: $crate::Address,
+            pub treasury: Address,
             /// Room for later fields; zero.
             pub _reserved: [u8; 64],
         }

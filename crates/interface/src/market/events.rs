@@ -1,5 +1,7 @@
 //! Events of program `market`.
 
+use crate::Address;
+
 /// Declares [`ListingCreated`].
 #[macro_export]
 macro_rules! listing_created_event {
@@ -12,9 +14,9 @@ macro_rules! listing_created_event {
             /// Zero.
             pub _padding: [u8; 7],
             /// Address of the listing.
-            pub listing: $crate::Address,
+            pub listing: Address,
             /// Wallet that sells.
-            pub seller: $crate::Address,
+            pub seller: Address,
             /// SHA-256 of the data card.
             pub metadata_hash: [u8; 32],
             /// LMR base units for one copy.
@@ -39,7 +41,7 @@ macro_rules! listing_withdrawn_event {
             /// Purchases that are still to be delivered or refunded.
             pub open_purchases: u32,
             /// Address of the listing.
-            pub listing: $crate::Address,
+            pub listing: Address,
         }
     };
 }
@@ -58,11 +60,11 @@ macro_rules! dataset_bought_event {
             /// The buyer's own number of this purchase.
             pub index: u32,
             /// Address of the listing.
-            pub listing: $crate::Address,
+            pub listing: Address,
             /// Address of the purchase.
-            pub purchase: $crate::Address,
+            pub purchase: Address,
             /// Wallet that paid.
-            pub buyer: $crate::Address,
+            pub buyer: Address,
             /// B.
             pub buyer_key: [u8; 32],
             /// LMR base units paid.
@@ -87,9 +89,9 @@ macro_rules! dataset_delivered_event {
             /// Zero.
             pub _padding: [u8; 6],
             /// Address of the listing.
-            pub listing: $crate::Address,
+            pub listing: Address,
             /// Address of the purchase.
-            pub purchase: $crate::Address,
+            pub purchase: Address,
             /// R.
             pub ephemeral: [u8; 32],
             /// E.
@@ -114,11 +116,11 @@ macro_rules! purchase_refunded_event {
             /// Zero.
             pub _padding: [u8; 7],
             /// Address of the listing.
-            pub listing: $crate::Address,
+            pub listing: Address,
             /// Address of the purchase.
-            pub purchase: $crate::Address,
+            pub purchase: Address,
             /// Wallet that was refunded.
-            pub buyer: $crate::Address,
+            pub buyer: Address,
             /// LMR base units.
             pub amount: u64,
         }
@@ -139,9 +141,9 @@ macro_rules! purchase_rated_event {
             /// Zero.
             pub _padding: [u8; 6],
             /// Address of the listing.
-            pub listing: $crate::Address,
+            pub listing: Address,
             /// Address of the purchase.
-            pub purchase: $crate::Address,
+            pub purchase: Address,
         }
     };
 }

@@ -29,15 +29,15 @@ macro_rules! listing_account {
             /// Seconds in which a sale must be delivered.
             pub delivery_seconds: u32,
             /// Wallet that sells.
-            pub seller: $crate::Address,
+            pub seller: Address,
             /// The seller's own number of this listing; part of its address.
             pub id: u64,
             /// LMR base units for one copy, the protocol's fee included.
             pub price: u64,
             /// The LMR mint.
-            pub lmr_mint: $crate::Address,
+            pub lmr_mint: Address,
             /// Token account that receives the protocol's fees; fixed at creation.
-            pub treasury: $crate::Address,
+            pub treasury: Address,
             /// The network's id, bound into every delivery.
             pub network_id: [u8; 32],
             /// P: the seller's secret times the base point; see `core::delivery`.
@@ -57,7 +57,7 @@ macro_rules! listing_account {
             /// Merkle root of the provenance of the records.
             pub provenance_root: [u8; 32],
             /// Job that the records were collected by; zero when there was none.
-            pub job: $crate::Address,
+            pub job: Address,
             /// Number of rows.
             pub rows: u64,
             /// Bytes of all encrypted segments.
@@ -79,13 +79,13 @@ macro_rules! listing_account {
             /// LMR base units that the seller put up; zero in this version.
             pub bond: u64,
             /// Who paid the rent and gets it back.
-            pub rent_payer: $crate::Address,
+            pub rent_payer: Address,
             /// Unix time of creation.
             pub created_at: i64,
             /// Unix time of the last change.
             pub updated_at: i64,
             /// Wallets of the payees.
-            pub payees: [$crate::Address; 8],
+            pub payees: [Address; 8],
             /// Their parts of what is left after the fee, in basis points; they sum to 10,000.
             pub shares: [u16; 8],
             /// Room for later fields; zero.

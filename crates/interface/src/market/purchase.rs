@@ -2,6 +2,8 @@
 
 use lumora_core::delivery::Point;
 
+use crate::Address;
+
 /// Declares [`Purchase`].
 #[macro_export]
 macro_rules! purchase_account {
@@ -26,9 +28,9 @@ macro_rules! purchase_account {
             /// Revision of the listing that was bought.
             pub revision: u32,
             /// Address of the listing.
-            pub listing: $crate::Address,
+            pub listing: Address,
             /// Wallet that paid; gets a refund, and the rent.
-            pub buyer: $crate::Address,
+            pub buyer: Address,
             /// B: the buyer's one-time secret times the base point; see `core::delivery`.
             pub buyer_key: [u8; 32],
             /// R: zero until delivered.

@@ -1,5 +1,7 @@
 //! One payee of a listing. Declared apart from [`Listing`](super::Listing), because it is an argument as well.
 
+use crate::Address;
+
 /// Declares [`Share`].
 #[macro_export]
 macro_rules! share_type {
@@ -8,7 +10,7 @@ macro_rules! share_type {
         $(#[$attribute])*
         pub struct Share {
             /// Wallet that is paid, into any of its LMR token accounts.
-            pub payee: $crate::Address,
+            pub payee: Address,
             /// Its part in basis points; the parts of a listing sum to 10,000.
             pub basis_points: u16,
         }

@@ -1,5 +1,7 @@
 //! Arguments of the instructions, in the order in which they are serialised (borsh).
 
+use crate::Address;
+
 /// Declares [`InitializeRegistryArguments`].
 #[macro_export]
 macro_rules! initialize_registry_arguments {
@@ -8,7 +10,7 @@ macro_rules! initialize_registry_arguments {
         $(#[$attribute])*
         pub struct InitializeRegistryArguments {
             /// May pause, nothing else.
-            pub guardian: $crate::Address,
+            pub guardian: Address,
             /// Bound into every signed message.
             pub network_id: [u8; 32],
             /// LMR base units a node must have deposited to take work.
@@ -51,7 +53,7 @@ macro_rules! register_node_arguments {
             /// Which of its owner's nodes this is.
             pub index: u16,
             /// Hot key of the node's software.
-            pub operator: $crate::Address,
+            pub operator: Address,
             /// ed25519 key that the node proves in its QUIC handshake.
             pub transport_key: [u8; 32],
             /// H3 cell of resolution 3 in which the node stands.
@@ -74,7 +76,7 @@ macro_rules! update_node_arguments {
         $(#[$attribute])*
         pub struct UpdateNodeArguments {
             /// Hot key of the node's software.
-            pub operator: $crate::Address,
+            pub operator: Address,
             /// ed25519 key that the node proves in its QUIC handshake.
             pub transport_key: [u8; 32],
             /// H3 cell of resolution 3 in which the node stands.

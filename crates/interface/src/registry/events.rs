@@ -1,5 +1,7 @@
 //! Events of program `registry`.
 
+use crate::Address;
+
 /// Declares [`NetworkInitialized`].
 #[macro_export]
 macro_rules! network_initialized_event {
@@ -12,7 +14,7 @@ macro_rules! network_initialized_event {
             /// Zero.
             pub _padding: [u8; 7],
             /// May change parameters.
-            pub authority: $crate::Address,
+            pub authority: Address,
             /// Bound into every signed message.
             pub network_id: [u8; 32],
         }
@@ -35,9 +37,9 @@ macro_rules! node_registered_event {
             /// Rate that the provider is willing to share, in kbit/s.
             pub limit_kbps: u32,
             /// The node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// Wallet that owns it.
-            pub owner: $crate::Address,
+            pub owner: Address,
             /// H3 cell in which it stands.
             pub h3_cell: u64,
         }
@@ -60,7 +62,7 @@ macro_rules! node_updated_event {
             /// Rate that the provider is willing to share, in kbit/s.
             pub limit_kbps: u32,
             /// The node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// H3 cell in which it stands.
             pub h3_cell: u64,
         }
@@ -79,7 +81,7 @@ macro_rules! bond_deposited_event {
             /// Zero.
             pub _padding: [u8; 7],
             /// The node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// LMR base units added.
             pub amount: u64,
             /// LMR base units of bond that the node has now.

@@ -5,6 +5,8 @@ use lumora_core::{
     units::{Bps, Kbps, Kilometres, Micros},
 };
 
+use crate::Address;
+
 /// Declares [`Network`].
 #[macro_export]
 macro_rules! network_account {
@@ -23,17 +25,17 @@ macro_rules! network_account {
             /// Bits of `pause`: which new commitments are stopped.
             pub paused: u32,
             /// May change parameters and oracles, and name its successor.
-            pub authority: $crate::Address,
+            pub authority: Address,
             /// Successor that has not accepted yet; zero when there is none.
-            pub pending_authority: $crate::Address,
+            pub pending_authority: Address,
             /// May pause, nothing else.
-            pub guardian: $crate::Address,
+            pub guardian: Address,
             /// The LMR mint.
-            pub lmr_mint: $crate::Address,
+            pub lmr_mint: Address,
             /// Bound into every signed message, so that a signature of one network is void on another.
             pub network_id: [u8; 32],
             /// May slash bonds: the signing addresses of `tasks` and of `bandwidth`.
-            pub slashers: [$crate::Address; 2],
+            pub slashers: [Address; 2],
             /// LMR base units a node must have deposited to take work.
             pub minimum_bond: u64,
             /// LMR base units of bond that each open shard needs.

@@ -2,6 +2,8 @@
 
 use lumora_core::geo::UnitVector;
 
+use crate::Address;
+
 /// Declares [`Node`].
 #[macro_export]
 macro_rules! node_account {
@@ -22,9 +24,9 @@ macro_rules! node_account {
             /// Shards that it is willing to work on at the same time.
             pub shard_capacity: u16,
             /// Wallet that owns the node: receives rewards and payments, controls the bond.
-            pub owner: $crate::Address,
+            pub owner: Address,
             /// Hot key of the node's software: may claim, commit and reveal, never move funds.
-            pub operator: $crate::Address,
+            pub operator: Address,
             /// ed25519 key that the node proves in its QUIC handshake.
             pub transport_key: [u8; 32],
             /// H3 cell of resolution 3 (about 12,000 square kilometres) in which the node stands.
@@ -50,7 +52,7 @@ macro_rules! node_account {
             /// Unix time of the last change by its owner.
             pub updated_at: i64,
             /// Who paid the rent and gets it back.
-            pub rent_payer: $crate::Address,
+            pub rent_payer: Address,
             /// Room for later fields; zero.
             pub _reserved: [u8; 64],
         }

@@ -5,6 +5,8 @@ use lumora_core::{
     units::{Bps, Lmr, Seconds},
 };
 
+use crate::Address;
+
 /// Declares [`Emission`].
 #[macro_export]
 macro_rules! emission_account {
@@ -28,7 +30,7 @@ macro_rules! emission_account {
             /// How much less each cycle mints than the one before, in basis points.
             pub decay: u16,
             /// The LMR mint.
-            pub mint: $crate::Address,
+            pub mint: Address,
             /// Unix time at which epoch 0 begins.
             pub genesis: i64,
             /// Seconds of an epoch.

@@ -1,5 +1,7 @@
 //! Events of program `rewards`. All but the first move value and are recorded by a self-call.
 
+use crate::Address;
+
 /// Declares [`EmissionInitialized`].
 #[macro_export]
 macro_rules! emission_initialized_event {
@@ -12,7 +14,7 @@ macro_rules! emission_initialized_event {
             /// Zero.
             pub _padding: [u8; 7],
             /// The LMR mint.
-            pub mint: $crate::Address,
+            pub mint: Address,
             /// LMR base units in the early-participant pool.
             pub early_minted: u64,
             /// Most LMR base units that all epochs together may mint.
@@ -54,9 +56,9 @@ macro_rules! reward_claimed_event {
             /// Zero.
             pub _padding: [u8; 7],
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// Wallet that was paid.
-            pub owner: $crate::Address,
+            pub owner: Address,
             /// LMR base units paid now.
             pub amount: u64,
             /// LMR base units claimed in the node's lifetime.
@@ -79,7 +81,7 @@ macro_rules! granted_event {
             /// Zero.
             pub _padding: [u8; 7],
             /// Wallet that received it.
-            pub recipient: $crate::Address,
+            pub recipient: Address,
             /// LMR base units.
             pub amount: u64,
             /// LMR base units granted so far.

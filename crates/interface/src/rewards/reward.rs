@@ -1,5 +1,7 @@
 //! What a node has claimed of its rewards.
 
+use crate::Address;
+
 /// Declares [`Reward`].
 #[macro_export]
 macro_rules! reward_account {
@@ -14,13 +16,13 @@ macro_rules! reward_account {
             /// Zero.
             pub _padding: [u8; 6],
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// LMR base units claimed in the node's lifetime.
             pub claimed: u64,
             /// Unix time of the latest claim that paid anything.
             pub claimed_at: i64,
             /// Who paid the rent and gets it back.
-            pub rent_payer: $crate::Address,
+            pub rent_payer: Address,
             /// Room for later fields; zero.
             pub _reserved: [u8; 32],
         }

@@ -2,6 +2,8 @@
 
 use lumora_core::{agreement::Revealed, result::Slot, sketch::Sketch};
 
+use crate::Address;
+
 /// Declares [`Assignment`].
 #[macro_export]
 macro_rules! assignment_account {
@@ -20,15 +22,15 @@ macro_rules! assignment_account {
             /// Shard of the job; part of its address.
             pub shard: u32,
             /// Address of the job; part of its address.
-            pub job: $crate::Address,
+            pub job: Address,
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// Wallet that owns the node, and is paid.
-            pub owner: $crate::Address,
+            pub owner: Address,
             /// Hot key of the node when it claimed.
-            pub operator: $crate::Address,
+            pub operator: Address,
             /// Who paid the rent and gets it back.
-            pub rent_payer: $crate::Address,
+            pub rent_payer: Address,
             /// What the node committed to; see `core::result`. Zero before.
             pub commitment: [u8; 32],
             /// Merkle root of the records. Zero before it is revealed.

@@ -1,5 +1,7 @@
 //! Where the protocol's fees for work go.
 
+use crate::Address;
+
 /// Declares [`TasksConfig`].
 #[macro_export]
 macro_rules! tasks_config_account {
@@ -14,7 +16,7 @@ macro_rules! tasks_config_account {
             /// Zero.
             pub _padding: [u8; 6],
             /// Token account that receives the fees.
-            pub treasury: $crate::Address,
+            pub treasury: Address,
             /// Room for later fields; zero.
             pub _reserved: [u8; 64],
         }

@@ -1,6 +1,8 @@
 //! Events of program `tasks`. All but `ResultCommitted` also extend their job's hash chain, discriminator and fields as
 //! they lie in memory.
 
+use crate::Address;
+
 /// Declares [`JobCreated`].
 #[macro_export]
 macro_rules! job_created_event {
@@ -17,9 +19,9 @@ macro_rules! job_created_event {
             /// Number of shards.
             pub shard_count: u32,
             /// Address of the job.
-            pub job: $crate::Address,
+            pub job: Address,
             /// Wallet that pays.
-            pub client: $crate::Address,
+            pub client: Address,
             /// SHA-256 of the manifest.
             pub manifest_hash: [u8; 32],
             /// LMR base units for one replica of one shard.
@@ -48,9 +50,9 @@ macro_rules! shard_claimed_event {
             /// Shard of the job.
             pub shard: u32,
             /// Address of the job.
-            pub job: $crate::Address,
+            pub job: Address,
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// Unix time from which the node was entitled to it.
             pub claimable_at: i64,
             /// Unix time of the claim.
@@ -79,9 +81,9 @@ macro_rules! result_committed_event {
             /// Shard of the job.
             pub shard: u32,
             /// Address of the job.
-            pub job: $crate::Address,
+            pub job: Address,
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// What it committed to.
             pub commitment: [u8; 32],
         }
@@ -104,9 +106,9 @@ macro_rules! result_revealed_event {
             /// Shard of the job.
             pub shard: u32,
             /// Address of the job.
-            pub job: $crate::Address,
+            pub job: Address,
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// Merkle root of the records.
             pub result_root: [u8; 32],
             /// Similarity sketch of the records.
@@ -137,7 +139,7 @@ macro_rules! shard_settled_event {
             /// Shard of the job.
             pub shard: u32,
             /// Address of the job.
-            pub job: $crate::Address,
+            pub job: Address,
             /// Merkle root of the lowest winning replica's records; zero when there was no majority.
             pub result_root: [u8; 32],
             /// LMR base units paid to each winner.
@@ -166,9 +168,9 @@ macro_rules! assignment_expired_event {
             /// Shard of the job.
             pub shard: u32,
             /// Address of the job.
-            pub job: $crate::Address,
+            pub job: Address,
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// Unix time of the expiry.
             pub expired_at: i64,
         }
@@ -189,7 +191,7 @@ macro_rules! job_cancelled_event {
             /// Shards that were settled until then.
             pub settled_shards: u32,
             /// Address of the job.
-            pub job: $crate::Address,
+            pub job: Address,
         }
     };
 }
@@ -208,7 +210,7 @@ macro_rules! job_closed_event {
             /// Shards that were settled.
             pub settled_shards: u32,
             /// Address of the job.
-            pub job: $crate::Address,
+            pub job: Address,
             /// LMR base units put into escrow.
             pub escrowed: u64,
             /// LMR base units paid to executors.

@@ -6,7 +6,7 @@ use lumora_core::{
     units::{Bps, Seconds},
 };
 
-use crate::Account;
+use crate::{Account, Address};
 
 /// Declares [`Job`].
 #[macro_export]
@@ -42,13 +42,13 @@ macro_rules! job_account {
             /// Zero.
             pub _padding: [u8; 4],
             /// Wallet that pays; gets what is left of the escrow, and the rent.
-            pub client: $crate::Address,
+            pub client: Address,
             /// The client's own number of this job; part of its address.
             pub id: u64,
             /// The LMR mint.
-            pub lmr_mint: $crate::Address,
+            pub lmr_mint: Address,
             /// Token account that receives the protocol's fees; fixed at creation.
-            pub treasury: $crate::Address,
+            pub treasury: Address,
             /// The network's id, bound into every commitment.
             pub network_id: [u8; 32],
             /// SHA-256 of the manifest: what to fetch and extract.

@@ -1,5 +1,7 @@
 //! How a node's assignments ended.
 
+use crate::Address;
+
 /// Declares [`Work`].
 #[macro_export]
 macro_rules! work_account {
@@ -16,7 +18,7 @@ macro_rules! work_account {
             /// Assignments that it holds now.
             pub active: u32,
             /// Address of the node's account.
-            pub node: $crate::Address,
+            pub node: Address,
             /// Assignments that were in the agreeing majority, and paid.
             pub completed: u64,
             /// Assignments whose result the majority did not agree with.
@@ -26,7 +28,7 @@ macro_rules! work_account {
             /// LMR base units earned.
             pub earned: u64,
             /// Who paid the rent and gets it back.
-            pub rent_payer: $crate::Address,
+            pub rent_payer: Address,
             /// Unix time of the last change.
             pub changed_at: i64,
             /// Room for later fields; zero.
