@@ -43,10 +43,7 @@ function filesBelow(folder) {
 function mendPluginTypes(folder) {
     for (const file of filesBelow(join(folder, 'programs'))) {
         const before = readFileSync(file, 'utf8');
-        const after = before.replace(
-            /(export function \w+Program\(\))\s*:[^{]*?(\{\s*return )/s,
-            '$1 $2',
-        );
+        const after = before.replace(/\): Omit<T, "\w+"> & \{[^}]*\} => \{/, ') => {');
         if (after !== before) writeFileSync(file, after);
     }
 }
