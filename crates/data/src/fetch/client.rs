@@ -14,6 +14,7 @@ use reqwest::{
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER},
     redirect,
 };
+use tokio::sync::watch;
 use url::{Host as UrlHost, Url};
 
 use super::{
@@ -54,6 +55,7 @@ pub struct Fetcher {
     client: Client,
     options: FetchOptions,
     hosts: Mutex<HashMap<url::Origin, Arc<Host>>>,
+    paused: Option<watch::Receiver<bool>>,
 }
 
 /// What one request asks for.
@@ -249,6 +251,10 @@ impl Fetcher {
         loop {
             let attempt = {
                 let _connection = host.turn(request.interval).await;
+                if let Some(mut paused) = self.paused.clone() {
+                    // Nobody is left to pause it where the sender is gone.
+                    let _ = paused.wait_for(|paused| !*paused).await;
+                }
                 self.attempt(request).await
             };
             match attempt {
