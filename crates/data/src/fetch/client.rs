@@ -103,7 +103,17 @@ impl Fetcher {
             client,
             options,
             hosts: Mutex::default(),
+            paused: None,
         })
+    }
+
+    /// No request begins while `paused` is true: a node leaves its link alone while that is being measured.
+    #[must_use]
+    pub fn paused_by(self, paused: watch::Receiver<bool>) -> Self {
+        Self {
+            paused: Some(paused),
+            ..self
+        }
     }
 
     /// The manners.
