@@ -1,1 +1,41 @@
+//! The oracle: measures nodes, agrees with the other oracles on what was measured, signs it and puts it on chain.
+//!
+//! - [`run`] is the whole of it, from a configuration ([`OracleConfig`]) to a stop; it prints [`Event`]s as JSON lines.
+//! - [`aggregate`], [`evidence`] and [`agreement`] are the rules: pure functions, the same answer for every oracle.
+//! - [`bundle`] is an oracle's evidence of an epoch; [`store`] is what it must not forget; [`http`] and [`peers`] are how
+//!   oracles and nodes ask each other.
+//!
+//! # An epoch
+//! While it is measured, the challenger endpoint keeps receipts. When it ends, each oracle makes its bundle and the others
+//! fetch it; once a quorum holds it, its author commits to its root on chain. When nothing more can be committed, all work
+//! out the same leaves from the committed bundles, each signs the root, and whoever first has a quorum of signatures
+//! submits them. From then on the leaves are served with their Merkle paths.
 
+pub mod aggregate;
+pub mod agreement;
+pub mod bundle;
+mod chain;
+mod challenger;
+mod config;
+mod cranks;
+mod epoch;
+mod error;
+mod event;
+pub mod evidence;
+pub mod http;
+mod oracle;
+pub mod peers;
+pub mod store;
+mod text;
+
+pub use config::{Measurement, OracleConfig, Peer};
+pub use error::{Error, Result};
+pub use event::Event;
+pub use oracle::run_observed;
+
+use tokio_util::sync::CancellationToken;
+
+/// Runs an oracle until it is told to stop, printing what it does as JSON lines on standard output.
+pub async fn run(config: OracleConfig, shutdown: CancellationToken) -> Result<()> {
+    run_observed(config, shutdown, |event| event.print()).await
+}

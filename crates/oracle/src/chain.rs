@@ -1,0 +1,261 @@
+//! The chain as the oracle sees it: one view that is renewed all the time, and the four things that it sends.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lumora_client::{Connection, Outcome, Sender, bandwidth as instructions, oracle_api::SignedStatement, rewards};
+use lumora_core::{hash::Hash, units::Seconds};
+use lumora_interface::{
+    Address,
+    bandwidth::{
+        CommitBundleArguments, Epoch, OracleSet, SubmitAttestationArguments, epoch_address, epoch_state,
+        oracle_set_address,
+    },
+    registry::Node,
+    rewards::{Emission, emission_address},
+    tasks::Work,
+};
+use solana_keypair::Keypair;
+
+use crate::{bundle::Sighting, error::Result};
+
+/// Epochs before the next that are watched, besides the one attested last.
+const WATCHED: u64 = 16;
+
+/// Signatures that fit into one transaction beside the attestation.
+const SIGNATURES_PER_TRANSACTION: usize = 6;
+
+/// What the chain says at one time.
+#[derive(Clone)]
+pub struct View {
+    /// The chain's clock, Unix seconds.
+    pub now: i64,
+    /// The oracles.
+    pub set: OracleSet,
+    /// The latest epochs, and the one attested last.
+    pub epochs: BTreeMap<u64, Epoch>,
+    /// The emission schedule and what was minted.
+    pub emission: Emission,
+}
+
+impl View {
+    /// The epoch being measured.
+    pub fn current(&self) -> Option<&Epoch> {
+        self.epochs
+            .values()
+            .next_back()
+            .filter(|epoch| self.now < epoch.ends_at)
+    }
+
+    /// The epoch attested last.
+    pub fn latest_attested(&self) -> Option<&Epoch> {
+        self.epochs.get(&self.set.attestable_from.checked_sub(1)?)
+    }
+
+    /// Roots of the bundles committed in an epoch, by member.
+    pub fn committed(epoch: &Epoch) -> BTreeMap<u8, Hash> {
+        (0u8..32)
+            .filter(|index| epoch.committed >> index & 1 == 1)
+            .map(|index| (index, epoch.bundle_roots[usize::from(index)]))
+            .collect()
+    }
+
+    /// Members of an epoch, with their keys, by index.
+    pub fn members(&self, epoch: &Epoch) -> Vec<(u8, Hash)> {
+        (0u8..32)
+            .filter(|index| epoch.members >> index & 1 == 1)
+            .map(|index| (index, self.set.keys[usize::from(index)].to_bytes()))
+            .collect()
+    }
+
+    /// Whether an epoch that is not attested never will be.
+    pub fn is_lost(&self, epoch: &Epoch) -> bool {
+        let nothing_committed = epoch.committed == 0 && self.now > epoch.cutoff_at;
+        epoch.state == epoch_state::OPEN
+            && (epoch.epoch < self.set.attestable_from || nothing_committed || self.now > expires_at(epoch))
+    }
+
+    /// How many oracles come before this one when it is about something that anybody may do; a different one is first
+    /// each time.
+    pub fn turn(&self, own: usize, what: u64) -> u32 {
+        let active: Vec<usize> = (0..usize::from(self.set.count))
+            .filter(|index| self.set.states[*index] == lumora_interface::bandwidth::member::ACTIVE)
+            .collect();
+        let Some(place) = active.iter().position(|index| *index == own) else {
+            return u32::MAX;
+        };
+        let count = active.len() as u64;
+        ((place as u64 + count - what % count) % count) as u32
+    }
+}
+
+/// Unix time after which nobody's signature about an epoch counts: four epochs and a minute after its cut-off. All oracles
+/// must compute the same, and a signature cannot be renewed; an epoch that has no quorum by then is lost, and the next
+/// one goes on without it.
+pub fn expires_at(epoch: &Epoch) -> i64 {
+    let length = epoch.ends_at.saturating_sub(epoch.starts_at);
+    epoch
+        .cutoff_at
+        .saturating_add(length.saturating_mul(4))
+        .saturating_add(60)
+}
+
+/// The chain, and the oracle's wallet.
+pub struct Chain {
+    connection: Connection,
+    sender: Sender,
+}
+
+impl Chain {
+    /// `key` pays for everything.
+    pub fn new(connection: Connection, key: Arc<Keypair>) -> Self {
+        Self {
+            sender: Sender::new(connection.clone(), key),
+            connection,
+        }
+    }
+
+    /// What the chain says now.
+    pub async fn view(&self) -> Result<View> {
+        let set: OracleSet = self.connection.fetch(&oracle_set_address().0).await?;
+        let emission: Emission = self.connection.fetch(&emission_address().0).await?;
+        let latest = set.next_epoch.saturating_sub(WATCHED)..set.next_epoch;
+        let base = set.attestable_from.checked_sub(1).filter(|base| !latest.contains(base));
+        let numbers: Vec<u64> = base.into_iter().chain(latest).collect();
+        let addresses: Vec<Address> = numbers.iter().map(|number| epoch_address(*number).0).collect();
+        let epochs = self.connection.fetch_many::<Epoch>(&addresses).await?;
+        let epochs = numbers
+            .into_iter()
+            .zip(epochs)
+            .filter_map(|(number, epoch)| Some((number, epoch?)))
+            .collect();
+        // The clock last: what is past in the accounts is past on the clock too.
+        let now = self.connection.unix_timestamp().await?;
+        Ok(View {
+            now,
+            set,
+            epochs,
+            emission,
+        })
+    }
+
+    /// Every node.
+    pub async fn nodes(&self) -> Result<Vec<(Address, Node)>> {
+        Ok(self.connection.fetch_all::<Node>(&[]).await?)
+    }
+
+    /// One node, if there is such an account.
+    pub async fn node(&self, address: &Address) -> Result<Option<Node>> {
+        Ok(self.connection.fetch_optional::<Node>(address).await?)
+    }
+
+    /// What a bundle says of every node.
+    pub async fn sightings(&self) -> Result<Vec<Sighting>> {
+        let nodes = self.nodes().await?;
+        let work = self.connection.fetch_all::<Work>(&[]).await?;
+        let work: BTreeMap<Address, Work> = work.into_iter().map(|(_, work)| (work.node, work)).collect();
+        let sighting = |(address, node): (Address, Node)| {
+            let outcomes = work
+                .get(&address)
+                .map_or((0, 0, 0), |work| (work.completed, work.failed, work.expired));
+            Sighting {
+                node: address.to_bytes(),
+                transport_key: node.transport_key,
+                limit_kbps: node.limit_kbps,
+                paused: !node.is_active(),
+                completed: outcomes.0,
+                failed: outcomes.1,
+                expired: outcomes.2,
+            }
+        };
+        Ok(nodes.into_iter().map(sighting).collect())
+    }
+
+    /// Opens the next epoch, unless somebody did.
+    pub async fn open_epoch(&self, number: u64) -> Result<Outcome> {
+        let instruction = instructions::open_epoch(&self.sender.payer_address(), number);
+        let is_done = || async {
+            let set: OracleSet = self.connection.fetch(&oracle_set_address().0).await?;
+            Ok(set.next_epoch > number)
+        };
+        Ok(self.sender.send_unless(is_done, &[instruction], &[]).await?)
+    }
+
+    /// Commits this oracle, member `index`, to a bundle, unless it has.
+    pub async fn commit_bundle(&self, number: u64, index: usize, root: Hash, count: u32) -> Result<Outcome> {
+        let arguments = CommitBundleArguments { root, count };
+        let instruction = instructions::commit_bundle(&self.sender.payer_address(), number, &arguments);
+        let is_done = || async { Ok(self.epoch(number).await?.committed >> index & 1 == 1) };
+        Ok(self.sender.send_unless(is_done, &[instruction], &[]).await?)
+    }
+
+    /// Puts signatures of one statement on chain, in as many transactions as they need, until the epoch is attested.
+    /// Those of members (by index) whose signature is there already are left out.
+    pub async fn submit(&self, signed: &BTreeMap<u8, SignedStatement>) -> Result<Vec<Outcome>> {
+        let Some(first) = signed.values().next() else {
+            return Ok(vec![]);
+        };
+        let number = first.epoch;
+        let arguments = SubmitAttestationArguments {
+            root: first.root,
+            leaf_count: first.leaf_count,
+            total_contribution: first.total_contribution,
+            epoch_reward: first.epoch_reward,
+            cumulative_reward: first.cumulative_reward,
+            bundles: first.bundles,
+            expires_at: first.expires_at,
+        };
+        let digest = first.statement().digest();
+        let mut outcomes = Vec::new();
+        loop {
+            let epoch = self.epoch(number).await?;
+            let missing: Vec<(u8, &SignedStatement)> = signed
+                .iter()
+                .filter(|(index, _)| epoch.signed[usize::from(**index)] == [0; 32])
+                .map(|(index, signed)| (*index, signed))
+                .take(SIGNATURES_PER_TRANSACTION)
+                .collect();
+            if epoch.state == epoch_state::ATTESTED || missing.is_empty() {
+                return Ok(outcomes);
+            }
+            let signatures: Vec<_> = missing
+                .iter()
+                .map(|(_, signed)| (signed.oracle, signed.signature))
+                .collect();
+            let both = instructions::submit_attestation(number, &arguments, &digest, &signatures);
+            let is_done = || async {
+                let epoch = self.epoch(number).await?;
+                let is_counted = |index: u8| epoch.signed[usize::from(index)] != [0; 32];
+                Ok(epoch.state == epoch_state::ATTESTED || missing.iter().any(|(index, _)| is_counted(*index)))
+            };
+            outcomes.push(self.sender.send_unless(is_done, &both, &[]).await?);
+        }
+    }
+
+    /// Has a final epoch's rewards minted, unless somebody did.
+    pub async fn fund_epoch(&self, number: u64) -> Result<Outcome> {
+        let is_done = || async {
+            let emission: Emission = self.connection.fetch(&emission_address().0).await?;
+            Ok(emission.fundable_from > number)
+        };
+        Ok(self
+            .sender
+            .send_unless(is_done, &[rewards::fund_epoch(number)], &[])
+            .await?)
+    }
+
+    async fn epoch(&self, number: u64) -> std::result::Result<Epoch, lumora_client::Error> {
+        self.connection.fetch(&epoch_address(number).0).await
+    }
+}
+
+/// Whether an epoch's rewards can be minted now, and there is something to mint.
+pub fn is_fundable(view: &View, epoch: &Epoch) -> bool {
+    epoch.is_final(view.now)
+        && epoch.epoch >= view.emission.fundable_from
+        && epoch.cumulative_reward > view.emission.minted
+        && view
+            .emission
+            .schedule()
+            .epoch_at(Seconds(view.now))
+            .is_some_and(|current| epoch.epoch <= current)
+}

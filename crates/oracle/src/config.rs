@@ -1,0 +1,231 @@
+//! What an oracle is told by its operator.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use lumora_interface::Address;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    error::{Error, Result},
+    text,
+};
+
+/// Configuration of an oracle, as read from a TOML or JSON file. Relative paths count from the working directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OracleConfig {
+    /// JSON-RPC address of the Solana network, as `http://127.0.0.1:8899`.
+    pub rpc_url: String,
+    /// WebSocket address of the network; by default that which follows from `rpc_url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ws_url: Option<String>,
+
+    /// Key file: the oracle's identity in the set. It signs statements, proves itself in QUIC handshakes, and pays the fees
+    /// (so it needs SOL).
+    pub key: PathBuf,
+    /// Folder for the oracle's state; made when it is missing. Two processes cannot share one, and the same key must
+    /// never run with two: what it has signed is remembered here.
+    pub data_dir: PathBuf,
+
+    /// UDP address on which nodes are measured.
+    #[serde(default = "default_measure")]
+    pub measure: SocketAddr,
+    /// TCP address on which nodes and other oracles ask.
+    #[serde(default = "default_http")]
+    pub http: SocketAddr,
+    /// The other oracles. One that is not listed here is not asked.
+    #[serde(default)]
+    pub peers: Vec<Peer>,
+
+    /// How measurement is spread over an epoch; the same for all oracles and nodes of a network.
+    #[serde(default)]
+    pub measurement: Measurement,
+    /// Upper bound for the rate of a measurement, kbit/s: what this machine's own link bears.
+    #[serde(default = "default_limit")]
+    pub limit_kbps: u32,
+    /// Measurements at the same time; more are refused and come again.
+    #[serde(default = "default_concurrency")]
+    pub concurrent_measurements: usize,
+
+    /// Milliseconds between two looks at the chain and at the other oracles.
+    #[serde(default = "default_poll")]
+    pub poll_ms: u64,
+    /// Milliseconds that each oracle waits longer than the one whose turn is before it, so that what anybody may do on
+    /// chain is rarely tried by two.
+    #[serde(default = "default_stagger")]
+    pub stagger_ms: u64,
+    /// Milliseconds after which a request to another oracle is given up.
+    #[serde(default = "default_peer_timeout")]
+    pub peer_timeout_ms: u64,
+    /// Epochs whose receipts, bundles and leaves are kept.
+    #[serde(default = "default_keep")]
+    pub keep_epochs: u64,
+}
+
+/// Another oracle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Key with which it signs.
+    #[serde(with = "text::base58")]
+    pub key: Address,
+    /// Base address of its HTTP interface.
+    pub http: Url,
+}
+
+/// How measurement is spread over an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measurement {
+    /// Rounds of measurement in an epoch.
+    pub rounds_per_epoch: u32,
+    /// Oracles that measure a node in a round.
+    pub challengers_per_round: u32,
+}
+
+impl Default for Measurement {
+    fn default() -> Self {
+        Self {
+            rounds_per_epoch: 2,
+            challengers_per_round: 3,
+        }
+    }
+}
+
+fn default_measure() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], 7001))
+}
+
+fn default_http() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], 7002))
+}
+
+fn default_limit() -> u32 {
+    1_000_000
+}
+
+fn default_concurrency() -> usize {
+    4
+}
+
+fn default_poll() -> u64 {
+    500
+}
+
+fn default_stagger() -> u64 {
+    1_500
+}
+
+fn default_peer_timeout() -> u64 {
+    2_000
+}
+
+fn default_keep() -> u64 {
+    1_000
+}
+
+impl OracleConfig {
+    /// Reads a file: JSON if it is called so, TOML otherwise.
+    pub fn read(path: &Path) -> Result<Self> {
+        let fail = |reason: String| Error::Config {
+            path: path.to_owned(),
+            reason,
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        let config: Self = if path.extension().is_some_and(|extension| extension == "json") {
+            serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?
+        } else {
+            toml::from_str(&text).map_err(|error| fail(error.to_string()))?
+        };
+        config.check().map_err(fail)?;
+        Ok(config)
+    }
+
+    /// The first thing that cannot be right, as a sentence.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        if self.measurement.rounds_per_epoch == 0 || self.measurement.challengers_per_round == 0 {
+            return Err("`measurement` needs at least one round and one challenger".into());
+        }
+        if self.limit_kbps == 0 || self.concurrent_measurements == 0 {
+            return Err("`limit_kbps` and `concurrent_measurements` must be above zero".into());
+        }
+        if self.poll_ms == 0 || self.peer_timeout_ms == 0 || self.keep_epochs == 0 {
+            return Err("`poll_ms`, `peer_timeout_ms` and `keep_epochs` must be above zero".into());
+        }
+        let mut keys: Vec<&Address> = self.peers.iter().map(|peer| &peer.key).collect();
+        keys.sort_unstable();
+        match keys.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("the peer {} is listed twice", pair[0])),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn poll(&self) -> Duration {
+        Duration::from_millis(self.poll_ms)
+    }
+
+    pub(crate) fn peer_timeout(&self) -> Duration {
+        Duration::from_millis(self.peer_timeout_ms)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const SHORT: &str = r#"
+        rpc_url = "http://127.0.0.1:8899"
+        key = "oracle.json"
+        data_dir = "oracle"
+        [[peers]]
+        key = "DvHz6Rqo98xzcN3whVGx9kTVBb6jhsEp3YarYdoQGQp5"
+        http = "http://127.0.0.1:7012"
+    "#;
+
+    fn read(name: &str, text: &str) -> Result<OracleConfig> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        OracleConfig::read(&path)
+    }
+
+    #[test]
+    fn a_short_file_is_enough_and_json_says_the_same() {
+        let config = read("oracle.toml", SHORT).unwrap();
+        assert_eq!(
+            (config.measure.port(), config.http.port(), config.peers.len()),
+            (7001, 7002, 1)
+        );
+        assert_eq!(
+            read("oracle.json", &serde_json::to_string(&config).unwrap()).unwrap(),
+            config
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_named() {
+        for (text, named) in [
+            (SHORT.replace("data_dir", "datadir"), "datadir"),
+            (SHORT.replace("127.0.0.1:7012", ""), "empty host"),
+            (SHORT.replace("DvHz", "0"), "base58"),
+            (format!("poll_ms = 0\n{SHORT}"), "poll_ms"),
+            (
+                format!("measurement = {{ rounds_per_epoch = 0, challengers_per_round = 1 }}\n{SHORT}"),
+                "measurement",
+            ),
+            (format!("{SHORT}\n{}", &SHORT[SHORT.find("[[").unwrap()..]), "twice"),
+        ] {
+            let error = read("oracle.toml", &text).unwrap_err().to_string();
+            assert!(
+                error.contains(named) && error.contains("oracle.toml"),
+                "{named}: {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What an oracle did, as JSON lines on standard output, for people and programs that watch it.
+
+use std::net::SocketAddr;
+
+use lumora_interface::Address;
+use serde::{Deserialize, Serialize};
+
+use crate::text::{base58, hexadecimal};
+
+/// Something that an oracle did or saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Event {
+    /// It listens.
+    Started {
+        #[serde(with = "base58")]
+        oracle: Address,
+        measure: SocketAddr,
+        http: SocketAddr,
+    },
+    /// The chain knows its key as that of no member: it waits to be added.
+    NotMember {
+        #[serde(with = "base58")]
+        oracle: Address,
+    },
+    /// It opened an epoch on chain.
+    EpochOpened { epoch: u64, signature: String },
+    /// An epoch is being measured.
+    EpochBegun { epoch: u64, ends_at: i64, cutoff_at: i64 },
+    /// It measured a node. Rates in kbit/s, zero where it failed; `reason` is a code of `core::reason`.
+    Measured {
+        epoch: u64,
+        round: u32,
+        #[serde(with = "base58")]
+        node: Address,
+        down_kbps: u32,
+        up_kbps: u32,
+        rtt_us: u32,
+        bytes: u64,
+        reason: u8,
+        sentence: String,
+    },
+    /// A measurement was refused, or broke off before there was a receipt.
+    MeasurementFailed { why: String },
+    /// Its bundle stands, and its root is on chain.
+    BundleCommitted {
+        epoch: u64,
+        #[serde(with = "hexadecimal")]
+        root: [u8; 32],
+        receipts: u32,
+        entries: u32,
+        signature: Option<String>,
+    },
+    /// It holds another oracle's bundle.
+    BundleFetched {
+        epoch: u64,
+        #[serde(with = "base58")]
+        author: Address,
+        receipts: u32,
+    },
+    /// It worked out the epoch's figures. `bundles` has bit i set for member i of the oracle set.
+    Aggregated {
+        epoch: u64,
+        #[serde(with = "hexadecimal")]
+        root: [u8; 32],
+        leaves: u32,
+        bundles: u32,
+        measurements: u32,
+        dropped_receipts: u32,
+        total_contribution: u64,
+        epoch_reward: u64,
+    },
+    /// It signed a statement about the epoch, the only one it will ever sign.
+    Signed {
+        epoch: u64,
+        #[serde(with = "hexadecimal")]
+        digest: [u8; 32],
+    },
+    /// It refused to sign a second statement about an epoch.
+    EquivocationRefused {
+        epoch: u64,
+        #[serde(with = "hexadecimal")]
+        signed: [u8; 32],
+        #[serde(with = "hexadecimal")]
+        refused: [u8; 32],
+    },
+    /// It put a quorum's signatures on chain.
+    AttestationSubmitted {
+        epoch: u64,
+        signers: u32,
+        signatures: Vec<String>,
+        compute_units: u64,
+    },
+    /// The epoch is attested, and it holds the leaves of the attested root.
+    EpochAttested {
+        epoch: u64,
+        #[serde(with = "hexadecimal")]
+        root: [u8; 32],
+        signers: u32,
+        bundles: u32,
+        epoch_reward: u64,
+        /// Whether this oracle came to the same figures by itself.
+        agreed: bool,
+    },
+    /// The epoch will never be attested.
+    EpochLost { epoch: u64, why: String },
+    /// It had the epoch's rewards minted.
+    EpochFunded { epoch: u64, signature: String },
+    /// Something is wrong that it goes on trying.
+    Trouble { what: String },
+    /// It was asked to stop.
+    Stopped {},
+}
+
+impl Event {
+    /// Prints the event as one line of JSON on standard output.
+    pub fn print(&self) {
+        use std::io::Write;
+        let line = serde_json::to_string(self).expect("an event is made of plain fields, which JSON can always hold");
+        let mut out = std::io::stdout().lock();
+        // Nobody reads any more: that is no reason to stop measuring.
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    }
+}
