@@ -6,4 +6,4 @@ mod sealed;
 
 pub use result::{Counts, PageOutcome, RobotsNote, ShardResult, Work};
 pub use run::{Progress, run_shard};
-pub use sealed::{SealedShard, open, seal};
+pub use sealed::{SealedShard, open, result_name, seal};

@@ -50,6 +50,36 @@ impl Store {
         Ok(cid)
     }
 
+    /// Lets `name` lead to an object, whatever it led to before. Names are hints for finding things: what is found is
+    /// believed for its own hash and for what the chain says, never for its name.
+    pub async fn point(&self, name: &str, cid: &Cid) -> Result<()> {
+        self.objects
+            .put(&pointer(name), PutPayload::from(cid.to_string().into_bytes()))
+            .await
+            .map_err(|source| Error::Store {
+                what: format!("store the name {name}"),
+                source,
+            })?;
+        Ok(())
+    }
+
+    /// The object that `name` leads to; `None` if there is no such name.
+    pub async fn resolve(&self, name: &str) -> Result<Option<Cid>> {
+        let failed = |source| Error::Store {
+            what: format!("read the name {name}"),
+            source,
+        };
+        let found = match self.objects.get(&pointer(name)).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            found => found.map_err(failed)?,
+        };
+        let bytes = found.bytes().await.map_err(failed)?;
+        String::from_utf8_lossy(&bytes).parse().map(Some).map_err(|error| Error::Malformed {
+            what: "a name in the store",
+            why: format!("{name} does not hold a content identifier: {error}"),
+        })
+    }
+
     /// Reads an object and checks that it is the one named.
     pub async fn get(&self, cid: &Cid) -> Result<Bytes> {
         let store_error = |source| match source {
@@ -88,6 +118,10 @@ impl Store {
     }
 }
 
+fn pointer(name: &str) -> ObjectPath {
+    ObjectPath::from(format!("names/{name}"))
+}
+
 /// Objects are spread over folders by their last two letters, which are random (the first are the same for all).
 fn location(cid: &Cid) -> ObjectPath {
     let name = cid.to_string();
@@ -99,6 +133,18 @@ fn location(cid: &Cid) -> ObjectPath {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_name_leads_to_the_latest_object() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::local(folder.path()).unwrap();
+        assert_eq!(store.resolve("results/a").await.unwrap(), None);
+        for content in ["first", "second"] {
+            let cid = store.put(content).await.unwrap();
+            store.point("results/a", &cid).await.unwrap();
+            assert_eq!(store.resolve("results/a").await.unwrap(), Some(cid));
+        }
+    }
 
     #[tokio::test]
     async fn objects_come_back_and_tampering_is_noticed() {

@@ -49,6 +49,12 @@ pub async fn seal(result: &ShardResult, recipient: &ResultsPublicKey, store: &St
     store.put(serde_json::to_vec(&index).map_err(malformed)?).await
 }
 
+/// Name under which a node puts its sealed result into the store ([`Store::point`]), and under which the client looks for
+/// it ([`Store::resolve`]): the chain names the node and the result root, but not the sealed object.
+pub fn result_name(job: &[u8; 32], shard: u32, node: &[u8; 32]) -> String {
+    format!("results/{}/{shard}/{}", hex::encode(job), hex::encode(node))
+}
+
 /// Fetches and decrypts a sealed result. Whether it is the one that was settled, the caller sees by comparing its
 /// `result_root` with the shard's on chain.
 pub async fn open(index: &Cid, secret: &ResultsSecretKey, store: &Store) -> Result<ShardResult> {
