@@ -18,7 +18,7 @@ pub enum Frame {
     /// Either: it ends here, and why. `reason` is a reason code.
     Refuse { reason: u8, sentence: String },
     /// C: the commitment to the seed, before any payload.
-    Commit { seed_commitment: [u8; 32], signature: [u8; 64], limit_kbps: u32, chunk_bytes: u32, unix_timestamp: i64 },
+    Commit { seed_commitment: [u8; 32], signature: [u8; 64], limit_kbps: u32, unix_timestamp: i64 },
     /// C: a round trip is timed.
     Ping { nonce: u64 },
     /// P: the answer to it.

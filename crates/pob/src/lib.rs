@@ -11,6 +11,7 @@
 //! **The rate** is that of the IP layer: bits of whole IP packets, their IP and UDP headers included, which crossed the
 //! link per second, in kbit/s. A link that is sold by its Ethernet rate carries about 1 % less (14 of 1,494 bytes).
 
+pub mod chunk;
 pub mod error;
 pub mod estimate;
 pub mod frame;

@@ -7,6 +7,7 @@ use lumora_core::reason::Reason;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::chunk;
 use crate::identity::{self, Identity};
 use crate::keystream::{self, Direction, Keystream};
 use crate::transcript::{self, Transcript};
@@ -48,9 +49,7 @@ impl Context {
 pub struct DirectionResult {
     /// The rate: `counted_bytes` over `duration_us`, at most the limit. kbit/s of the IP layer.
     pub kbps: u32,
-    /// Bytes per chunk.
-    pub chunk_bytes: u32,
-    /// Chunks in the transcript, ramp-up included.
+    /// Chunks in the transcript, ramp-up included; their lengths are fixed ([`chunk`]).
     pub chunks: u32,
     /// The first chunk that counts: the link was full when it was answered.
     pub first_counted_chunk: u32,
@@ -137,7 +136,7 @@ impl Receipt {
                 continue;
             }
             let rate = wire::kbps(result.counted_bytes, result.duration_us).min(self.limit_kbps);
-            let transcript_bytes = u64::from(result.chunks) * u64::from(result.chunk_bytes);
+            let transcript_bytes = chunk::total(result.chunks);
             if rate != result.kbps {
                 return Err(ReceiptError::Rate { direction, stated: result.kbps, computed: rate });
             }
@@ -212,15 +211,15 @@ pub fn replay(receipt: &Receipt, seed: &[u8; 32]) -> Result<(), ReceiptError> {
     }
     let context = receipt.context();
     let hash = |direction, result: &DirectionResult| {
-        let bytes = u64::from(result.chunks) * u64::from(result.chunk_bytes);
+        let bytes = chunk::total(result.chunks);
         if bytes > REPLAY_LIMIT {
             return Err(ReceiptError::TooLongToReplay(bytes));
         }
         let mut keystream = Keystream::new(&keystream::direction_key(seed, &context, direction));
         let mut transcript = Transcript::new(direction, &receipt.seed_commitment);
         let mut last = transcript.after(0);
-        for _ in 0..result.chunks {
-            last = Some(transcript.push(&Sha256::digest(keystream.take(result.chunk_bytes as usize)).into()));
+        for index in 0..result.chunks {
+            last = Some(transcript.push(&Sha256::digest(keystream.take(chunk::length(index) as usize)).into()));
         }
         last.ok_or(ReceiptError::Transcript)
     };

@@ -4,7 +4,7 @@ use lumora_core::reason::Reason;
 
 use super::receiver::Receiver;
 use super::sender::Sender;
-use super::{Action, DIRECTION_TIMEOUT_US, Due, Event, Machine, Moment, PEER_TIMEOUT_US, Violation, chunk_bytes};
+use super::{Action, DIRECTION_TIMEOUT_US, Due, Event, Machine, Moment, PEER_TIMEOUT_US, Violation};
 use crate::estimate::Span;
 use crate::frame::Frame;
 use crate::identity::Identity;
@@ -143,7 +143,6 @@ impl Challenger {
             Direction::Down,
             &self.commitment,
             self.terms.limit_kbps,
-            chunk_bytes(self.terms.limit_kbps),
             self.min_round_trip().into(),
         );
         sender.poll(moment, actions);
@@ -171,7 +170,7 @@ impl Challenger {
         actions.push(Action::Send(Frame::DownEnd { chunks }));
 
         let key = self.key(Direction::Up);
-        self.up = Some(Receiver::new(&key, &self.commitment, chunk_bytes(self.terms.limit_kbps)));
+        self.up = Some(Receiver::new(&key, &self.commitment));
         actions.push(Action::Send(Frame::UpStart { key, min_rtt_us: self.min_round_trip() }));
         self.state = State::Up { due: self.direction_due("Up payload", moment.now) };
         Ok(())
@@ -225,7 +224,6 @@ impl Challenger {
         let limit_kbps = self.terms.limit_kbps;
         let result = |counted: Counted, background_bytes| DirectionResult {
             kbps: wire::kbps(counted.span.bytes, counted.span.duration_us).min(limit_kbps),
-            chunk_bytes: chunk_bytes(limit_kbps),
             chunks: counted.chunks,
             first_counted_chunk: counted.first_counted_chunk,
             counted_bytes: counted.span.bytes,
@@ -270,7 +268,6 @@ impl Machine for Challenger {
                     seed_commitment: self.commitment,
                     signature: receipt::sign_commitment(&self.identity, &self.terms.context, &self.commitment),
                     limit_kbps: self.terms.limit_kbps,
-                    chunk_bytes: chunk_bytes(self.terms.limit_kbps),
                     unix_timestamp: self.terms.unix_timestamp,
                 }));
                 self.ping(now, actions);

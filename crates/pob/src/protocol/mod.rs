@@ -58,12 +58,6 @@ pub const MOST_OVERHEAD: u64 = 8;
 /// Chunks that a window must have.
 pub const LEAST_CHUNKS: u32 = 8;
 
-/// Bytes per chunk for a given limit: an answer every few milliseconds, on slow lines too. The largest chunk
-/// that provers accept is 64 KiB.
-pub fn chunk_bytes(limit_kbps: u32) -> u32 {
-    if limit_kbps < 8_000 { 4 * 1_024 } else { 16 * 1_024 }
-}
-
 /// What a machine may know of the world when something happens.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Moment {

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::sender::Sender;
 use super::{Action, DIRECTION_TIMEOUT_US, Due, Event, Machine, Moment, PEER_TIMEOUT_US, VERSION, Violation};
+use crate::chunk;
 use crate::frame::Frame;
 use crate::identity::Identity;
 use crate::keystream::Direction;
@@ -21,8 +22,6 @@ pub struct Asked {
     pub unix_timestamp: i64,
 }
 
-/// Chunks that a prover is ready to hash.
-const CHUNK_BYTES: std::ops::RangeInclusive<u32> = 1_024..=65_536;
 /// How far the two clocks may be apart, in seconds. A receipt with a wrong time could be put into another epoch.
 const CLOCK_TOLERANCE: i64 = 600;
 /// Grace of the limit check: a burst of so many bytes is nobody's fault.
@@ -56,7 +55,6 @@ pub struct Prover {
 struct Terms {
     commitment: [u8; 32],
     limit_kbps: u32,
-    chunk_bytes: u32,
     unix_timestamp: i64,
 }
 
@@ -109,9 +107,6 @@ impl Prover {
         if terms.limit_kbps == 0 || terms.limit_kbps > self.asked.limit_kbps {
             return Err(Violation::BadTerms("its limit is zero or above the node's own"));
         }
-        if !CHUNK_BYTES.contains(&terms.chunk_bytes) {
-            return Err(Violation::BadTerms("its chunks are not between 1 and 64 KiB"));
-        }
         if terms.unix_timestamp.abs_diff(self.asked.unix_timestamp) > CLOCK_TOLERANCE as u64 {
             return Err(Violation::BadTerms("its clock and this machine's are more than ten minutes apart: set the clock"));
         }
@@ -147,12 +142,13 @@ impl Prover {
             return Err(Violation::LimitExceeded { kbps, limit_kbps: terms.limit_kbps });
         }
         while !bytes.is_empty() {
-            let take = bytes.len().min((terms.chunk_bytes - down.filled) as usize);
+            let chunk = chunk::length(down.transcript.chunks());
+            let take = bytes.len().min((chunk - down.filled) as usize);
             let (now, later) = bytes.split_at(take);
             down.hasher.update(now);
             down.filled += take as u32;
             bytes = later;
-            if down.filled == terms.chunk_bytes {
+            if down.filled == chunk {
                 let digest = std::mem::take(&mut down.hasher).finalize();
                 down.filled = 0;
                 actions.push(Action::Send(Frame::Answer { running: down.transcript.push(&digest.into()) }));
@@ -165,8 +161,7 @@ impl Prover {
         let (Some(terms), true) = (self.terms, self.down.as_ref().is_some_and(|down| down.chunks.is_some())) else {
             return Err(Violation::Unexpected { frame: "UpStart", expected: "Down" });
         };
-        let (limit, chunk) = (terms.limit_kbps, terms.chunk_bytes);
-        let mut sender = Sender::new(key, Direction::Up, &terms.commitment, limit, chunk, min_rtt_us.into());
+        let mut sender = Sender::new(key, Direction::Up, &terms.commitment, terms.limit_kbps, min_rtt_us.into());
         sender.poll(moment, actions);
         self.state = State::Up(Box::new(sender));
         self.expect_within("the end of Up", moment.now, DIRECTION_TIMEOUT_US + PEER_TIMEOUT_US + 8 * Micros::from(min_rtt_us));
@@ -230,8 +225,8 @@ impl Machine for Prover {
             }
             (
                 State::AwaitCommit,
-                Event::Frame(Frame::Commit { seed_commitment: commitment, signature, limit_kbps, chunk_bytes, unix_timestamp }),
-            ) => self.on_commit(Terms { commitment, limit_kbps, chunk_bytes, unix_timestamp }, &signature, moment),
+                Event::Frame(Frame::Commit { seed_commitment: commitment, signature, limit_kbps, unix_timestamp }),
+            ) => self.on_commit(Terms { commitment, limit_kbps, unix_timestamp }, &signature, moment),
             (State::Down, Event::Frame(Frame::Ping { nonce })) => {
                 actions.push(Action::Send(Frame::Pong { nonce }));
                 Ok(())

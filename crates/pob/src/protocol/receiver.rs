@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{LEAST_CHUNKS, MOST_OVERHEAD, Moment, Violation};
+use crate::chunk;
 use crate::estimate::{Point, Span, slope_of_thirds};
 use crate::keystream::{Direction, Keystream};
 use crate::transcript::Transcript;
@@ -11,7 +12,6 @@ use crate::wire::Micros;
 pub(super) struct Receiver {
     keystream: Keystream,
     transcript: Transcript,
-    chunk_bytes: u32,
     /// The chunk that is coming in: what it must be, and how much of it has come.
     expected: Vec<u8>,
     matched: usize,
@@ -27,11 +27,10 @@ struct Arrival {
 }
 
 impl Receiver {
-    pub(super) fn new(key: &[u8; 32], commitment: &[u8; 32], chunk_bytes: u32) -> Self {
+    pub(super) fn new(key: &[u8; 32], commitment: &[u8; 32]) -> Self {
         Self {
             keystream: Keystream::new(key),
             transcript: Transcript::new(Direction::Up, commitment),
-            chunk_bytes,
             expected: Vec::new(),
             matched: 0,
             arrivals: Vec::new(),
@@ -44,7 +43,7 @@ impl Receiver {
         let before = self.arrivals.len();
         while !bytes.is_empty() {
             if self.expected.is_empty() {
-                self.expected = self.keystream.take(self.chunk_bytes as usize);
+                self.expected = self.keystream.take(chunk::length(self.chunks()) as usize);
                 self.matched = 0;
             }
             let due = &self.expected[self.matched..];
@@ -95,13 +94,14 @@ impl Receiver {
     /// Arrivals of whole chunks alone would be open to a trick: withhold one packet, send on, release it, and half a
     /// second's chunks are complete at once. The bytes on the wire in that time tell.
     pub(super) fn measured(&self) -> Option<Span> {
-        let counted = &self.arrivals[self.first_counted? as usize..];
-        let chunk = u64::from(self.chunk_bytes);
+        let first = self.first_counted?;
+        let counted = &self.arrivals[first as usize..];
+        let before = chunk::total(first + 1);
         let wire: Vec<Point> = counted.iter().map(|arrival| Point { at: arrival.at, bytes: arrival.wire }).collect();
-        let payload: Vec<Point> = (0u64..)
+        let payload: Vec<Point> = (first..)
             .zip(counted)
             .map(|(index, arrival)| {
-                let bytes = index * chunk;
+                let bytes = chunk::total(index + 1) - before;
                 Point { at: arrival.at, bytes: bytes + bytes / MOST_OVERHEAD }
             })
             .collect();

@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes};
 use sha2::{Digest, Sha256};
 
 use super::{Action, LEAST_CHUNKS, MOST_OVERHEAD, Moment, START_ALLOWANCE_US, Violation};
+use crate::chunk;
 use crate::estimate::{Point, Span, slope_of_thirds};
 use crate::keystream::{Direction, Keystream};
 use crate::pacer::Pacer;
@@ -14,9 +15,9 @@ pub(super) struct Sender {
     keystream: Keystream,
     transcript: Transcript,
     pacer: Pacer,
-    chunk_bytes: u32,
     /// What is left of the chunk that is being sent.
     rest: Bytes,
+    /// When each chunk was sent whole, and when it was answered.
     sent_at: Vec<Micros>,
     answered_at: Vec<Micros>,
     payload_sent: u64,
@@ -38,14 +39,12 @@ impl Sender {
         direction: Direction,
         commitment: &[u8; 32],
         limit_kbps: u32,
-        chunk_bytes: u32,
-        round_trip: Micros,
+            round_trip: Micros,
     ) -> Self {
         Self {
             keystream: Keystream::new(key),
             transcript: Transcript::new(direction, commitment),
-            pacer: Pacer::new(limit_kbps, chunk_bytes, round_trip),
-            chunk_bytes,
+            pacer: Pacer::new(limit_kbps, round_trip),
             rest: Bytes::new(),
             sent_at: Vec::new(),
             answered_at: Vec::new(),
@@ -62,7 +61,9 @@ impl Sender {
         let mut allowed = self.pacer.allowance(moment.now);
         while allowed > 0 {
             if self.rest.is_empty() {
-                let chunk = self.keystream.take(self.chunk_bytes as usize);
+                let length = chunk::length(self.transcript.chunks());
+                let chunk = self.keystream.take(length as usize);
+                self.pacer.on_chunk_started(length);
                 self.transcript.push(&Sha256::digest(&chunk).into());
                 self.rest = chunk.into();
             }
@@ -129,11 +130,10 @@ impl Sender {
     pub(super) fn measured(&self, wire: &WireCounters) -> Option<Span> {
         let window = self.window.as_ref()?;
         let first = window.first_chunk as usize;
-        let chunk = u64::from(self.chunk_bytes);
-        let points: Vec<Point> = self.answered_at[first..]
-            .iter()
-            .enumerate()
-            .map(|(index, at)| Point { at: *at, bytes: index as u64 * chunk })
+        let before = chunk::total(window.first_chunk + 1);
+        let points: Vec<Point> = (window.first_chunk..)
+            .zip(&self.answered_at[first..])
+            .map(|(index, at)| Point { at: *at, bytes: chunk::total(index + 1) - before })
             .collect();
         let slope = slope_of_thirds(&points)?;
         // A node that delays its first answers shortens the time between answers, but not this one.
@@ -144,7 +144,7 @@ impl Sender {
 
         let payload = self.payload_sent.saturating_sub(window.payload_sent);
         let wire = wire.delivered().saturating_sub(window.wire.delivered()).min(payload + payload / MOST_OVERHEAD);
-        let bytes = u128::from(span.bytes) * u128::from(wire).checked_div(u128::from(payload))?;
+        let bytes = (u128::from(span.bytes) * u128::from(wire)).checked_div(u128::from(payload))?;
         let bytes = if bytes == 0 { return None } else { u64::try_from(bytes).ok()? };
         Some(Span { bytes, duration_us: span.duration_us })
     }
