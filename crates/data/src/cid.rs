@@ -110,7 +110,7 @@ mod tests {
         // `printf 'hello world' | ipfs add --cid-version 1 --raw-leaves -Q`, and the well-known empty file.
         assert_eq!(
             Cid::of(b"hello world").to_string(),
-            "bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"
+            "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"
         );
         assert_eq!(
             Cid::of(b"").to_string(),

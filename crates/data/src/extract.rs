@@ -383,12 +383,9 @@ mod tests {
     #[test]
     fn pages_made_to_exhaust_the_parser_are_given_up_soon() {
         let deep = "<div>".repeat(400_000);
-        let formatting: String = (0..1_000)
-            .map(|i| format!("<b x={i}>"))
-            .chain((0..50_000).map(|_| "<p>x</p>".to_owned()))
-            .collect();
-        let table: String = "<table>".repeat(200_000);
-        for page in [deep, formatting, table] {
+        let bold: String = (0..900).map(|i| format!("<b x={i}>")).collect();
+        let formatting = format!("<p>{bold}</p>{}", "<p>x</p>".repeat(50_000));
+        for page in [deep, formatting] {
             let started = Instant::now();
             let skip = extractor("html", json!({"t": {"text": true}}))
                 .extract(&url(), None, page.as_bytes())

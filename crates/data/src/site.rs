@@ -4,15 +4,16 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Component, Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderValue, Method, Response, StatusCode, header},
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -64,6 +65,8 @@ struct Served {
     visit_noise: bool,
     /// Requests by path, as the client wrote it.
     requests: Mutex<BTreeMap<String, u64>>,
+    /// When each visitor last asked for a page, and the shortest pause between two pages.
+    visitors: Mutex<BTreeMap<IpAddr, (Instant, Option<Duration>)>>,
 }
 
 impl Site {
@@ -78,6 +81,7 @@ impl Site {
             robots_txt: options.robots_txt,
             visit_noise: options.visit_noise,
             requests: Mutex::default(),
+            visitors: Mutex::default(),
         });
         let listen = |source| Error::file("listen for", Path::new(&options.address.to_string()), source);
         let listener = TcpListener::bind(options.address).await.map_err(listen)?;
@@ -85,7 +89,8 @@ impl Site {
         let router = Router::new().fallback(answer).with_state(Arc::clone(&served));
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
-            let server = axum::serve(listener, router).with_graceful_shutdown(async {
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            let server = axum::serve(listener, service).with_graceful_shutdown(async {
                 // Either way of ending the wait means stop.
                 let _ = stopped.await;
             });
@@ -118,6 +123,13 @@ impl Site {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The shortest pause between two pages of any one visitor (by address), robots.txt left out; `None` if nobody came
+    /// twice.
+    pub fn shortest_pause(&self) -> Option<Duration> {
+        let visitors = self.served.visitors.lock().unwrap_or_else(PoisonError::into_inner);
+        visitors.values().filter_map(|(_, shortest)| *shortest).min()
     }
 
     /// Requests so far for paths that robots.txt forbids to `agent`: empty for a well-behaved crawler.
@@ -190,7 +202,11 @@ fn page_url(root: &Path, file: &Path, base: &Url) -> Option<Url> {
     Some(url)
 }
 
-async fn answer(State(site): State<Arc<Served>>, request: Request) -> Response<Body> {
+async fn answer(
+    State(site): State<Arc<Served>>,
+    ConnectInfo(visitor): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let visit = {
         let mut requests = site.requests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,6 +223,7 @@ async fn answer(State(site): State<Arc<Served>>, request: Request) -> Response<B
             None => text(StatusCode::NOT_FOUND, "There is no robots.txt.\n"),
         };
     }
+    site.note_visit(visitor.ip());
     match site.read(&path).await {
         Ok((content_type, mut body)) => {
             if site.visit_noise && content_type.starts_with("text/html") {
@@ -223,6 +240,17 @@ async fn answer(State(site): State<Arc<Served>>, request: Request) -> Response<B
 }
 
 impl Served {
+    fn note_visit(&self, visitor: IpAddr) {
+        let now = Instant::now();
+        let mut visitors = self.visitors.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, shortest) = visitors.entry(visitor).or_insert((now, None));
+        let pause = now.saturating_duration_since(*last);
+        if now != *last {
+            *shortest = Some(shortest.map_or(pause, |known| known.min(pause)));
+        }
+        *last = now;
+    }
+
     async fn read(&self, path: &str) -> io::Result<(&'static str, Vec<u8>)> {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
         let mut file = self.root.clone();

@@ -74,10 +74,13 @@ impl Store {
             found => found.map_err(failed)?,
         };
         let bytes = found.bytes().await.map_err(failed)?;
-        String::from_utf8_lossy(&bytes).parse().map(Some).map_err(|error| Error::Malformed {
-            what: "a name in the store",
-            why: format!("{name} does not hold a content identifier: {error}"),
-        })
+        String::from_utf8_lossy(&bytes)
+            .parse()
+            .map(Some)
+            .map_err(|error| Error::Malformed {
+                what: "a name in the store",
+                why: format!("{name} does not hold a content identifier: {error}"),
+            })
     }
 
     /// Reads an object and checks that it is the one named.
