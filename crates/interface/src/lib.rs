@@ -26,6 +26,8 @@ mod arguments;
 mod event;
 #[macro_use]
 mod error;
+#[macro_use]
+mod instruction;
 
 pub mod bandwidth;
 pub mod market;

@@ -35,20 +35,13 @@ pub mod seed {
     pub const ATTESTATION: &[u8] = b"attestation";
 }
 
-/// First byte of each instruction's data.
-pub mod instruction {
-    /// `initialize`
-    pub const INITIALIZE: u8 = 0;
-    /// `add_oracle`
-    pub const ADD_ORACLE: u8 = 1;
-    /// `open_epoch`
-    pub const OPEN_EPOCH: u8 = 2;
-    /// `commit_bundle`
-    pub const COMMIT_BUNDLE: u8 = 3;
-    /// `submit_attestation`
-    pub const SUBMIT_ATTESTATION: u8 = 4;
-    /// `prove`
-    pub const PROVE: u8 = 5;
+instructions! {
+    INITIALIZE = 0, initialize;
+    ADD_ORACLE = 1, add_oracle;
+    OPEN_EPOCH = 2, open_epoch;
+    COMMIT_BUNDLE = 3, commit_bundle;
+    SUBMIT_ATTESTATION = 4, submit_attestation;
+    PROVE = 5, prove;
 }
 
 /// Values of an element of [`OracleSet::states`].

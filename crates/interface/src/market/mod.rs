@@ -34,22 +34,14 @@ pub mod seed {
     pub const VAULT: &[u8] = b"vault";
 }
 
-/// First byte of each instruction's data.
-pub mod instruction {
-    /// `initialize`
-    pub const INITIALIZE: u8 = 0;
-    /// `create_listing`
-    pub const CREATE_LISTING: u8 = 1;
-    /// `buy`
-    pub const BUY: u8 = 2;
-    /// `deliver`
-    pub const DELIVER: u8 = 3;
-    /// `refund`
-    pub const REFUND: u8 = 4;
-    /// `rate`
-    pub const RATE: u8 = 5;
-    /// `withdraw_listing`
-    pub const WITHDRAW_LISTING: u8 = 6;
+instructions! {
+    INITIALIZE = 0, initialize;
+    CREATE_LISTING = 1, create_listing;
+    BUY = 2, buy;
+    DELIVER = 3, deliver;
+    REFUND = 4, refund;
+    RATE = 5, rate;
+    WITHDRAW_LISTING = 6, withdraw_listing;
 }
 
 /// Values of [`Listing::state`].

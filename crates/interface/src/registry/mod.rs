@@ -41,18 +41,12 @@ pub mod seed {
     pub const SLASHER: &[u8] = b"slasher";
 }
 
-/// First byte of each instruction's data.
-pub mod instruction {
-    /// `initialize`
-    pub const INITIALIZE: u8 = 0;
-    /// `register_node`
-    pub const REGISTER_NODE: u8 = 1;
-    /// `update_node`
-    pub const UPDATE_NODE: u8 = 2;
-    /// `create_vault`
-    pub const CREATE_VAULT: u8 = 3;
-    /// `deposit_bond`
-    pub const DEPOSIT_BOND: u8 = 4;
+instructions! {
+    INITIALIZE = 0, initialize;
+    REGISTER_NODE = 1, register_node;
+    UPDATE_NODE = 2, update_node;
+    CREATE_VAULT = 3, create_vault;
+    DEPOSIT_BOND = 4, deposit_bond;
 }
 
 /// Bits of [`Network::paused`]: what new commitments are stopped. Exits are never stopped.

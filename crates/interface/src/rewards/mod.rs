@@ -43,16 +43,11 @@ pub mod seed {
     pub const REWARD: &[u8] = b"reward";
 }
 
-/// First byte of each instruction's data.
-pub mod instruction {
-    /// `initialize`
-    pub const INITIALIZE: u8 = 0;
-    /// `fund_epoch`
-    pub const FUND_EPOCH: u8 = 1;
-    /// `claim`
-    pub const CLAIM: u8 = 2;
-    /// `grant`
-    pub const GRANT: u8 = 3;
+instructions! {
+    INITIALIZE = 0, initialize;
+    FUND_EPOCH = 1, fund_epoch;
+    CLAIM = 2, claim;
+    GRANT = 3, grant;
 }
 
 /// LMR base units minted into the early-participant pool at genesis: 15 % of the cap of one thousand million LMR.

@@ -37,26 +37,16 @@ pub mod seed {
     pub const WORK: &[u8] = b"work";
 }
 
-/// First byte of each instruction's data.
-pub mod instruction {
-    /// `initialize`
-    pub const INITIALIZE: u8 = 0;
-    /// `create_job`
-    pub const CREATE_JOB: u8 = 1;
-    /// `claim_shard`
-    pub const CLAIM_SHARD: u8 = 2;
-    /// `commit_result`
-    pub const COMMIT_RESULT: u8 = 3;
-    /// `reveal_result`
-    pub const REVEAL_RESULT: u8 = 4;
-    /// `settle_shard`
-    pub const SETTLE_SHARD: u8 = 5;
-    /// `expire_assignment`
-    pub const EXPIRE_ASSIGNMENT: u8 = 6;
-    /// `cancel_job`
-    pub const CANCEL_JOB: u8 = 7;
-    /// `close_job`
-    pub const CLOSE_JOB: u8 = 8;
+instructions! {
+    INITIALIZE = 0, initialize;
+    CREATE_JOB = 1, create_job;
+    CLAIM_SHARD = 2, claim_shard;
+    COMMIT_RESULT = 3, commit_result;
+    REVEAL_RESULT = 4, reveal_result;
+    SETTLE_SHARD = 5, settle_shard;
+    EXPIRE_ASSIGNMENT = 6, expire_assignment;
+    CANCEL_JOB = 7, cancel_job;
+    CLOSE_JOB = 8, close_job;
 }
 
 /// Values of [`Assignment::state`].
