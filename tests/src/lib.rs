@@ -8,7 +8,9 @@
 
 pub mod compute;
 pub mod instructions;
+pub mod jobs;
 pub mod oracles;
+pub mod sales;
 pub mod tokens;
 pub mod world;
 

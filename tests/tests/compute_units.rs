@@ -1,9 +1,14 @@
-//! What each instruction of `registry`, `bandwidth` and `rewards` costs, against the ceilings of the design.
+//! What each instruction of each program costs, against the ceilings of the design.
 //!
 //! Each is measured alone in its transaction (with the ed25519 instruction where it needs one) on the programs as built
 //! for Solana; `LUMORA_CU_LOG=FILE` collects the rows.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
+#[path = "compute_units/market.rs"]
+mod market;
+#[path = "compute_units/tasks.rs"]
+mod tasks;
 
 use lumora_core::merkle::{self, Tree};
 use lumora_interface::{bandwidth, registry, rewards};

@@ -1,0 +1,77 @@
+//! What the instructions of `market` cost.
+
+use lumora_core::delivery::dalek::BuyerSecret;
+use lumora_interface::market;
+use lumora_tests::{
+    compute::measure,
+    sales::{self, DELIVERY_SECONDS, Shop},
+};
+use solana_signer::Signer;
+
+fn secret() -> BuyerSecret {
+    BuyerSecret::from_entropy(&[1; 64])
+}
+
+#[test]
+fn create_listing() {
+    let mut shop = Shop::empty(3);
+    let (terms, payees) = (sales::terms(&shop.secret), shop.payees.clone());
+    let sent = shop.list(terms, &payees).expect("the listing is created");
+    measure("market", "create_listing", "three payees", &sent, 9_000);
+}
+
+#[test]
+fn buy() {
+    let mut shop = Shop::new(3);
+    let (instruction, buyer) = (shop.buy_instruction(0, &secret()), shop.buyer.insecure_clone());
+    let sent = shop.world.must(&[instruction], &[&buyer]);
+    measure("market", "buy", "purchase and vault created", &sent, 9_000);
+}
+
+#[test]
+fn deliver() {
+    for (payees, case, ceiling) in [
+        (1, "proof verified, one payee and the fee", 18_000),
+        (3, "proof verified, three payees and the fee", 18_000),
+        (8, "proof verified, eight payees and the fee", 20_000),
+    ] {
+        let mut shop = Shop::new(payees);
+        let purchase = shop.buy(0, &secret());
+        let delivery = shop.prove(&purchase);
+        let instruction = shop.deliver_instruction(&purchase, &delivery);
+        let sent = shop.world.must(&[instruction], &[]);
+        measure("market", "deliver", case, &sent, ceiling);
+    }
+}
+
+#[test]
+fn refund() {
+    let mut shop = Shop::new(3);
+    let purchase = shop.buy(0, &secret());
+    shop.world.pass(DELIVERY_SECONDS + 1);
+    let refund = sales::refund(&shop.listing, &purchase, &shop.buyer.pubkey());
+    let sent = shop.world.must(&[refund], &[]);
+    measure("market", "refund", "purchase and vault closed", &sent, 5_000);
+}
+
+#[test]
+fn rate() {
+    let mut shop = Shop::new(1);
+    let buyer = shop.buyer.insecure_clone();
+    let purchase = shop.buy(0, &secret());
+    let delivery = shop.prove(&purchase);
+    let instruction = shop.deliver_instruction(&purchase, &delivery);
+    shop.world.must(&[instruction], &[]);
+    let rate = sales::rate(&buyer.pubkey(), &shop.listing, &purchase, 5);
+    let sent = shop.world.must(&[rate], &[&buyer]);
+    measure("market", "rate", "first rating", &sent, 1_500);
+}
+
+#[test]
+fn withdraw_listing() {
+    let mut shop = Shop::new(1);
+    let seller = shop.seller.insecure_clone();
+    let withdraw = sales::withdraw_listing(&seller.pubkey(), &market::listing_address(&seller.pubkey(), 0).0);
+    let sent = shop.world.must(&[withdraw], &[&seller]);
+    measure("market", "withdraw_listing", "active listing", &sent, 1_500);
+}
