@@ -21,9 +21,10 @@ use super::{
 use crate::workspace::{Program, Workspace};
 
 /// `lower-atomic`: there is one thread, and sBPF has no atomic instructions.
+/// `static`: otherwise LLVM makes tables of relative addresses, which sBPF has no relocation for.
 /// The stack size is that of an sBPF v3 frame; the linker is told the same.
 /// `linker-messages`: the linker warns with every program that a crate is missing, whose place support/builtins.ll takes.
-const RUSTFLAGS: &str = "-C target-cpu=v3 -C passes=lower-atomic -C llvm-args=-bpf-stack-size=4096 -C linker=/toolchain/link.sh -A linker-messages";
+const RUSTFLAGS: &str = "-C target-cpu=v4 -C relocation-model=static -C passes=lower-atomic -C llvm-args=-bpf-stack-size=4096 -C linker=/toolchain/link.sh -A linker-messages";
 
 /// std is built along: Rust has no std for this target.
 const CARGO_ARGUMENTS: &[&str] = &[
