@@ -35,7 +35,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { network_id: [0; 32], window: Duration::from_millis(300), concurrent: 64 }
+        Self { network_id: [0; 32], window: Duration::from_millis(350), concurrent: 64 }
     }
 }
 

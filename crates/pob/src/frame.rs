@@ -31,7 +31,7 @@ pub enum Frame {
     UpStart { key: [u8; 32], min_rtt_us: u32 },
     /// C, during Up: so many chunks have come in whole.
     Received { chunks: u32 },
-    /// P, during Up: the link is full since about this chunk.
+    /// P, during Up: the link is full since this chunk. Said again when the link was idle in between.
     Steady { chunk: u32 },
     /// C: Up is over; so many chunks are in the transcript.
     UpEnd { chunks: u32 },

@@ -1,8 +1,9 @@
 //! How fast to send: finds a link's rate within some ten steps and then keeps the link just full.
 //!
-//! *Ramp*: the rate doubles step by step until what is sent comes back late, which says that a queue has built up and
-//! so that the link is full (a token bucket lets its burst pass without a queue, so a queue also says that the
-//! burst is spent). *Hold*: the rate follows what gets delivered, so that a short queue stands in front
+//! *Ramp*: short trains, each at twice the rate of the one before, until a train's end comes back late: that says that a
+//! queue has built up and so that the link is full (a token bucket lets its burst pass without a queue, so a queue
+//! also says that the burst is spent). Between a train and its answers nothing is sent, so that a long round trip does
+//! not mean a long queue. *Hold*: the rate follows what gets delivered, so that a short queue stands in front
 //! of the link all the time. As long as it stands, what is delivered per second is the link's rate, and a process
 //! that is scheduled a few milliseconds late does no harm. Nothing ever goes faster than the limit.
 //!
@@ -18,20 +19,23 @@ use crate::wire::{self, Micros};
 
 /// The queue that Hold keeps in front of the link. Long enough to bridge late scheduling, short enough for
 /// the buffers of home routers.
-pub const TARGET_QUEUE_US: Micros = 12_000;
-/// A queue of this length says that the link is full.
-const FULL_QUEUE_US: Micros = 6_000;
-/// A backlog of this length ends the ramp in the middle of a step.
-const OVERFULL_QUEUE_US: Micros = 25_000;
+pub const TARGET_QUEUE_US: Micros = 15_000;
+/// How long a train lasts.
+const TRAIN_US: Micros = 10_000;
+/// A queue of this length behind a train says that the link is full.
+const FULL_QUEUE_US: Micros = 4_500;
 /// Below this, the link was perhaps idle at times.
 const BUSY_QUEUE_US: Micros = 2_500;
-const SHORTEST_STEP_US: Micros = 10_000;
 /// Deviation of the queue from its target that changes the rate by 100 %.
 const QUEUE_GAIN_US: i64 = 20_000;
+/// A link that is busy for so long is not busy by chance.
+const LASTING_US: Micros = 20_000;
+/// After this, the steady state is taken as it is.
+const LONGEST_SEARCH_US: Micros = 1_200_000;
 /// Time over which Hold looks at what was delivered.
 const DELIVERY_WINDOW_US: Micros = 100_000;
 /// Longest time for which unused allowance is kept: bounds the burst after late scheduling.
-const LONGEST_BURST_US: Micros = 8_000;
+const LONGEST_BURST_US: Micros = 12_000;
 const HIGHEST_START_BYTES_PER_SECOND: u64 = 500_000;
 const LOWEST_RATE_BYTES_PER_SECOND: u64 = 20_000;
 /// Least that is worth a write: about a packet.
@@ -42,13 +46,14 @@ const FIRST_OVERHEAD_PPM: u64 = 1_056_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    Ramp { step_ends: Option<Micros>, steps_at_limit: u8, hesitated: bool },
-    Hold { since: Micros, busy_since: Micros },
+    Ramp { train_began: Option<Micros>, at_limit_before: bool },
+    Hold { since: Micros },
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Answer {
     at: Micros,
+    sent: Micros,
     /// How long the chunk waited in the link's queue.
     queue: Micros,
     /// Payload bytes answered so far.
@@ -81,7 +86,12 @@ pub struct Pacer {
     recent: VecDeque<Answer>,
     /// When the last answered chunk was sent, and how much had been sent by then.
     last_answered: Option<Outstanding>,
+    last_chunk_sent: Option<Micros>,
+    /// When the estimate was last looked at.
+    learned: Option<Micros>,
     steady_since: Option<u32>,
+    first_steady: Option<Micros>,
+    busy_since: Option<Micros>,
     answered_chunks: u32,
 }
 
@@ -97,7 +107,7 @@ impl Pacer {
             estimate: rate,
             round_trip,
             chunk_bytes: u64::from(chunk::FIRST),
-            phase: Phase::Ramp { step_ends: None, steps_at_limit: 0, hesitated: false },
+            phase: Phase::Ramp { train_began: None, at_limit_before: false },
             credit: 0,
             credited: None,
             sent: 0,
@@ -105,7 +115,11 @@ impl Pacer {
             outstanding: VecDeque::new(),
             recent: VecDeque::new(),
             last_answered: None,
+            last_chunk_sent: None,
+            learned: None,
             steady_since: None,
+            first_steady: None,
+            busy_since: None,
             answered_chunks: 0,
         }
     }
@@ -121,7 +135,7 @@ impl Pacer {
     /// How many payload bytes may be sent now.
     pub fn allowance(&mut self, now: Micros) -> u64 {
         self.advance(now);
-        let rate = self.rate.min(self.limit);
+        let rate = self.rate_now(now).min(self.limit);
         let elapsed = now.saturating_sub(self.credited.unwrap_or(now));
         self.credited = Some(now);
         let most = (rate * LONGEST_BURST_US).max(2 * SMALLEST_BURST * PPM);
@@ -131,7 +145,7 @@ impl Pacer {
         let room = self.most_unanswered().saturating_sub(unanswered);
         let allowed = (self.credit / PPM).min(room);
         // Small writes cost packets; half a millisecond's worth is as smooth as timers get.
-        if allowed < (rate / 2_000).max(SMALLEST_BURST) { 0 } else { allowed }
+        if rate == 0 || allowed < (rate / 2_000).max(SMALLEST_BURST) { 0 } else { allowed }
     }
 
     /// A chunk of `bytes` is begun.
@@ -148,6 +162,7 @@ impl Pacer {
     /// The last byte of a chunk was sent.
     pub fn on_chunk_sent(&mut self, now: Micros) {
         self.outstanding.push_back(Outstanding { sent: now, total: self.sent });
+        self.last_chunk_sent = Some(now);
     }
 
     /// The oldest unanswered chunk was answered. False when there is none.
@@ -158,7 +173,7 @@ impl Pacer {
         self.answered = chunk.total;
         self.answered_chunks += 1;
         self.last_answered = Some(chunk);
-        let answer = Answer { at: now, queue: delay - self.round_trip, total: chunk.total };
+        let answer = Answer { at: now, sent: chunk.sent, queue: delay - self.round_trip, total: chunk.total };
         self.recent.push_back(answer);
         while self.recent.front().is_some_and(|oldest| oldest.at + DELIVERY_WINDOW_US < now) && self.recent.len() > 4 {
             self.recent.pop_front();
@@ -168,7 +183,7 @@ impl Pacer {
         true
     }
 
-    /// The first answered chunk of the steady state, once it is reached.
+    /// The first answered chunk of the steady state, while it lasts.
     pub fn steady_since(&self) -> Option<u32> {
         self.steady_since
     }
@@ -185,80 +200,110 @@ impl Pacer {
 
     fn advance(&mut self, now: Micros) {
         match self.phase {
-            Phase::Ramp { step_ends: None, .. } => {
-                self.phase = Phase::Ramp { step_ends: Some(now + self.step()), steps_at_limit: 0, hesitated: false };
+            Phase::Ramp { train_began: None, at_limit_before } => {
+                self.phase = Phase::Ramp { train_began: Some(now), at_limit_before };
             }
-            Phase::Ramp { step_ends: Some(step_ends), steps_at_limit, hesitated } => {
-                if self.overdue(now) > OVERFULL_QUEUE_US || self.queue(now) > FULL_QUEUE_US {
-                    self.hold(now);
-                } else if now >= step_ends && self.queue(now) > BUSY_QUEUE_US && !hesitated {
-                    // Perhaps full: look again before doubling.
-                    let step_ends = Some(now + self.step() / 2);
-                    self.phase = Phase::Ramp { step_ends, steps_at_limit, hesitated: true };
-                } else if now >= step_ends {
-                    let at_limit = self.rate >= self.limit;
-                    if at_limit && steps_at_limit >= 1 {
-                        self.hold(now);
-                        return;
+            Phase::Ramp { train_began: Some(began), at_limit_before } => {
+                let at_limit = self.rate >= self.limit;
+                let queue = self.queue_behind_train(began);
+                if self.overdue(now).max(queue.unwrap_or(0)) > FULL_QUEUE_US {
+                    // Full. How far its answers are apart tells the rate, so wait for a few.
+                    let delivered = self.delivered(now, |answer| answer.queue > BUSY_QUEUE_US);
+                    if delivered.is_some() || self.outstanding.is_empty() {
+                        self.hold(now, delivered, queue.unwrap_or(0));
                     }
-                    self.rate = (self.rate * 2).min(self.limit);
-                    let steps_at_limit = if at_limit { steps_at_limit + 1 } else { 0 };
-                    self.phase = Phase::Ramp { step_ends: Some(now + self.step()), steps_at_limit, hesitated: false };
+                } else if queue.is_some() {
+                    if at_limit && at_limit_before {
+                        // Twice: the first train at the limit may have passed on a bucket's burst.
+                        self.hold(now, Some(self.limit), 0);
+                    } else {
+                        self.rate = (self.rate * 2).min(self.limit);
+                        self.phase = Phase::Ramp { train_began: Some(now), at_limit_before: at_limit };
+                    }
                 }
             }
-            Phase::Hold { busy_since, .. } => {
-                if let Some(delivered) = self.delivered(now, busy_since) {
-                    self.estimate = delivered;
-                }
+            Phase::Hold { since } => {
+                self.learn(now, since);
                 let off = self.target_queue() as i64 - self.predicted_queue(now) as i64;
                 let percent = (100 + off * 100 / QUEUE_GAIN_US).clamp(30, 125) as u64;
                 self.rate = (self.estimate * percent / 100).clamp(LOWEST_RATE_BYTES_PER_SECOND, self.limit.max(1));
+                if self.first_steady.is_none() && self.rate < self.limit && self.is_idle(since + 2 * TRAIN_US) {
+                    // It was noise that ended the ramp, not a full link.
+                    self.phase = Phase::Ramp { train_began: Some(now), at_limit_before: false };
+                }
             }
         }
     }
 
-    fn hold(&mut self, now: Micros) {
-        // The run of late answers that ended the ramp: the link was busy since the first of them.
-        let busy_since =
-            self.recent.iter().rev().take_while(|answer| answer.queue > BUSY_QUEUE_US).last().map_or(now, |answer| answer.at);
-        self.estimate = self.delivered(now, busy_since).unwrap_or(if self.rate >= self.limit && self.queue(now) < FULL_QUEUE_US {
-            self.limit
-        } else {
-            // The step before did not fill the link.
-            self.rate / 2
-        });
-        self.phase = Phase::Hold { since: now, busy_since };
+    fn hold(&mut self, now: Micros, delivered: Option<u64>, queue: Micros) {
+        // Without answers far enough apart: the link took a train's time and the queue's for what was sent in the train's.
+        self.estimate = delivered.unwrap_or(self.rate * TRAIN_US / (TRAIN_US + queue)).min(self.limit);
+        // While the train was being answered, the queue has run dry.
+        if self.predicted_queue(now) < BUSY_QUEUE_US {
+            self.credit = self.estimate * LONGEST_BURST_US;
+        }
+        self.phase = Phase::Hold { since: now };
     }
 
-    /// Payload bytes per second that came through since `since`, over the delivery window.
-    fn delivered(&self, now: Micros, since: Micros) -> Option<u64> {
-        let since = since.max(now.saturating_sub(DELIVERY_WINDOW_US));
-        let first = self.recent.iter().find(|answer| answer.at >= since)?;
+    /// The queue that the end of the train met; `None` until that is answered. The shortest of several answers:
+    /// late scheduling lengthens single ones, a full link all of them.
+    fn queue_behind_train(&self, began: Micros) -> Option<Micros> {
+        self.recent.iter().rev().take_while(|answer| answer.sent >= began + TRAIN_US * 8 / 10).map(|answer| answer.queue).min()
+    }
+
+    /// Moves the estimate towards what is delivered: by 3 % a millisecond upwards at most, but downwards by 0.2 % only. A
+    /// process that is not scheduled for 30 ms looks like a link that stood still, and must not be believed
+    /// at once; too high an estimate does no harm, because the rate follows the queue as well.
+    fn learn(&mut self, now: Micros, since: Micros) {
+        let elapsed = now.saturating_sub(self.learned.unwrap_or(now)).min(5_000);
+        self.learned = Some(now);
+        let Some(delivered) = self.delivered(now, |answer| answer.sent >= since) else { return };
+        // With no queue, the link would have taken more.
+        let was_full = self.recent.back().is_some_and(|answer| answer.queue > BUSY_QUEUE_US);
+        let lowest = if was_full { self.estimate - self.estimate * elapsed / 500_000 } else { self.estimate };
+        let highest = self.estimate + self.estimate * 3 * elapsed / 100_000;
+        self.estimate = delivered.clamp(lowest, highest);
+    }
+
+    /// Payload bytes per second that came through, from the oldest recent answer from which on all are of a kind.
+    fn delivered(&self, now: Micros, of_a_kind: impl Fn(&Answer) -> bool) -> Option<u64> {
+        let since = now.saturating_sub(DELIVERY_WINDOW_US);
+        let first = self.recent.iter().rev().take_while(|answer| answer.at >= since && of_a_kind(answer)).last()?;
         let last = self.recent.back()?;
         let (bytes, time) = (last.total - first.total, last.at - first.at);
-        (time >= 5_000 && bytes >= 2 * self.chunk_bytes).then(|| bytes * PPM / time)
+        (time >= 5_000 && bytes >= 2 * u64::from(chunk::FIRST)).then(|| bytes * PPM / time)
     }
 
+    /// Steady is a link that has been busy for a while, and is still. One that is found idle was not measured in
+    /// between (as when this process was not scheduled): then the steady state begins anew, for a limited time.
     fn look_for_steadiness(&mut self, answer: &Answer) {
-        let Phase::Hold { since, .. } = self.phase else { return };
-        if self.steady_since.is_some() {
+        let Phase::Hold { since } = self.phase else { return };
+        // The train's own answers say nothing about the steady state.
+        if answer.sent < since {
             return;
         }
         let at_limit = self.rate >= self.limit;
-        let full = answer.queue >= BUSY_QUEUE_US || at_limit;
-        let drained = answer.queue <= self.target_queue() + 2_000;
-        let patience = 80_000 + 2 * self.round_trip;
-        if (full && drained) || answer.at > since + patience {
-            self.steady_since = Some(self.answered_chunks - 1);
+        if !at_limit && self.is_idle(since) {
+            self.busy_since = None;
+            if self.first_steady.is_some_and(|first| answer.at < first + LONGEST_SEARCH_US) {
+                self.steady_since = None;
+            }
+        } else if at_limit || answer.queue >= BUSY_QUEUE_US {
+            let busy_since = *self.busy_since.get_or_insert(answer.at);
+            let lasting = answer.at >= busy_since + LASTING_US || (at_limit && self.first_steady.is_none());
+            let drained = answer.queue <= self.target_queue() + 2_000;
+            let patience = 80_000 + 2 * self.round_trip;
+            if self.steady_since.is_none() && lasting && (drained || answer.at > since + patience) {
+                self.steady_since = Some(self.answered_chunks - 1);
+                self.first_steady.get_or_insert(answer.at);
+            }
         }
     }
 
-    /// The shortest queue within the last half step: late scheduling lengthens single answers, a full link all of them.
-    fn queue(&self, now: Micros) -> Micros {
-        let half_step = now.saturating_sub(self.step() / 2);
-        let recent = self.recent.iter().rev().take_while(|answer| answer.at >= half_step);
-        let (count, shortest) = recent.fold((0, Micros::MAX), |(count, shortest), answer| (count + 1, shortest.min(answer.queue)));
-        if count >= 2 { shortest } else { self.overdue(now) }
+    /// Whether what was sent after `since` did not have to wait.
+    fn is_idle(&self, since: Micros) -> bool {
+        let mut last = self.recent.iter().rev().take(2).peekable();
+        last.peek().is_some() && last.all(|answer| answer.sent >= since && answer.queue < BUSY_QUEUE_US)
     }
 
     /// By how much the oldest unanswered chunk is late.
@@ -282,15 +327,22 @@ impl Pacer {
     /// Sending stops when so much is unanswered: whatever happens to the answers, the link is not flooded.
     fn most_unanswered(&self) -> u64 {
         let (rate, time) = match self.phase {
-            Phase::Ramp { .. } => (self.rate, self.round_trip + OVERFULL_QUEUE_US),
+            Phase::Ramp { .. } => (self.rate, self.round_trip + 2 * TRAIN_US),
             Phase::Hold { .. } => (self.estimate, self.round_trip + 3 * self.target_queue()),
         };
         rate * time / PPM + 2 * self.chunk_bytes
     }
 
-    fn step(&self) -> Micros {
-        let chunk_time = self.chunk_bytes * PPM / self.rate.max(1);
-        SHORTEST_STEP_US.max(self.round_trip + self.round_trip / 4 + chunk_time)
+    fn rate_now(&self, now: Micros) -> u64 {
+        match self.phase {
+            Phase::Ramp { train_began: Some(began), .. } if self.train_is_over(began, now) => 0,
+            _ => self.rate,
+        }
+    }
+
+    /// A train ends with a chunk, whose answer tells the queue behind it.
+    fn train_is_over(&self, began: Micros, now: Micros) -> bool {
+        now >= began + TRAIN_US && self.last_chunk_sent >= Some(began + TRAIN_US * 8 / 10)
     }
 }
 
@@ -303,25 +355,35 @@ fn payload_limit(limit_kbps: u32, overhead_ppm: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// A link of `rate` bytes per second behind a token bucket of `burst` bytes: runs the pacer in simulated time and
-    /// returns the rate delivered in 300 ms of steady state, the time when it began and the longest queue.
-    fn run(rate: u64, burst: u64, round_trip: Micros, limit_kbps: u32) -> (u64, Micros, Micros) {
+    struct Outcome {
+        /// Delivered in 300 ms of steady state, bytes per second.
+        delivered: u64,
+        /// All that was sent, per second.
+        sent: u64,
+        /// When the steady state began.
+        began: Micros,
+        longest_queue: Micros,
+    }
+
+    /// A link of `rate` bytes per second behind a token bucket of `burst` bytes, in simulated time.
+    fn run(rate: u64, burst: u64, round_trip: Micros, limit_kbps: u32) -> Outcome {
         let mut pacer = Pacer::new(limit_kbps, round_trip);
         let mut free_at = 0f64;
-        let (mut total, mut chunks, mut chunk_left) = (0u64, 0u32, u64::from(chunk::length(0)));
+        let (mut chunks, mut chunk_left) = (0u32, u64::from(chunk::length(0)));
         let mut answers: VecDeque<(Micros, u32)> = VecDeque::new();
         let mut first: Option<(Micros, u64)> = None;
-        let (mut answered, mut longest_queue) = (0u64, 0);
+        let mut longest_queue = 0;
         let bucket_us = burst as f64 * 1e6 / rate as f64;
         for now in (0..4_000_000).step_by(250) {
             while answers.front().is_some_and(|(at, _)| *at <= now) {
                 let (at, chunk) = answers.pop_front().unwrap();
                 assert!(pacer.on_answer(at));
-                answered = chunk::total(chunk + 1);
+                let answered = chunk::total(chunk + 1);
                 if pacer.steady_since().is_some() {
                     let (began, bytes) = *first.get_or_insert((at, answered));
                     if at >= began + 300_000 {
-                        return ((answered - bytes) * PPM / (at - began), began, longest_queue);
+                        let delivered = (answered - bytes) * PPM / (at - began);
+                        return Outcome { delivered, sent: pacer.sent * PPM / now, began, longest_queue };
                     }
                 }
             }
@@ -329,7 +391,6 @@ mod tests {
                 continue;
             }
             let mut allowed = pacer.allowance(now);
-            total += allowed;
             while allowed > 0 {
                 let bytes = allowed.min(chunk_left);
                 pacer.on_sent(bytes);
@@ -346,7 +407,7 @@ mod tests {
                 }
             }
         }
-        panic!("no steady state after {total} bytes");
+        panic!("no steady state");
     }
 
     #[test]
@@ -354,13 +415,13 @@ mod tests {
         for megabit in [2u64, 5, 20, 50, 100, 300, 900] {
             for round_trip in [200, 5_000, 20_000, 80_000] {
                 let rate = megabit * 125_000;
-                let (delivered, began, queue) = run(rate, rate / 250 + 16_000, round_trip, 1_200_000);
-                eprintln!("{megabit} Mbit/s rtt {round_trip} us: {:.2}% began {began} queue {queue}", (delivered as f64 / rate as f64 - 1.0) * 100.0);
-                let error = (delivered as f64 / rate as f64 - 1.0).abs();
-                if std::env::var("T").is_ok() { continue; }
-                assert!(error < 0.02, "{megabit} Mbit/s, {round_trip} us: {delivered} against {rate}");
-                assert!(began < 350_000 + 14 * round_trip, "{megabit} Mbit/s, {round_trip} us: began at {began}");
-                assert!(queue < 50_000 + 2 * round_trip, "{megabit} Mbit/s, {round_trip} us: queue {queue}");
+                let Outcome { delivered, began, longest_queue, .. } = run(rate, (rate / 500).max(8_192), round_trip, 1_200_000);
+                let case = format!("{megabit} Mbit/s, {round_trip} us");
+                println!("{case}: {delivered} of {rate}, steady after {began} us, queue {longest_queue} us");
+                assert!((delivered as f64 / rate as f64 - 1.0).abs() < 0.01, "{case}: {delivered} of {rate}");
+                assert!(began < 200_000 + 12 * round_trip, "{case}: steady only after {began} us");
+                // Packets of 1,200 bytes on 2 Mbit/s take 5 ms each.
+                assert!(longest_queue < 60_000, "{case}: a queue of {longest_queue} us");
             }
         }
     }
@@ -368,10 +429,12 @@ mod tests {
     #[test]
     fn never_exceeds_the_limit() {
         for limit_kbps in [500u32, 8_000, 80_000] {
-            let (delivered, ..) = run(125_000_000, 1_000_000, 10_000, limit_kbps);
+            let Outcome { delivered, sent, .. } = run(125_000_000, 1_000_000, 10_000, limit_kbps);
             let limit = payload_limit(limit_kbps, FIRST_OVERHEAD_PPM);
-            assert!(delivered <= limit + limit / 100, "{limit_kbps} kbit/s: {delivered} > {limit}");
-            assert!(delivered >= limit - limit / 30, "{limit_kbps} kbit/s: {delivered} < {limit}");
+            assert!(sent <= limit + limit / 100, "{limit_kbps} kbit/s: {sent} > {limit}");
+            // Within a chunk, which is up to 4 % of what is sent in 300 ms.
+            assert!(delivered <= limit + limit / 25, "{limit_kbps} kbit/s: {delivered} > {limit}");
+            assert!(delivered >= limit - limit / 25, "{limit_kbps} kbit/s: {delivered} < {limit}");
         }
     }
 
@@ -387,6 +450,6 @@ mod tests {
                 pacer.on_chunk_sent(now);
             }
         }
-        assert!(sent < 1_000_000, "{sent} bytes went into the void");
+        assert!(sent > 2_048 && sent < 100_000, "{sent} bytes went into the void");
     }
 }

@@ -51,7 +51,7 @@ pub const PEER_TIMEOUT_US: Micros = 3_000_000;
 /// Longest time that one direction may take, round trips (times eight) not included.
 pub const DIRECTION_TIMEOUT_US: Micros = 3_000_000;
 /// Time after which an answer to the first counted chunk is no longer believed to be due to the link's queue.
-pub const START_ALLOWANCE_US: Micros = 15_000;
+pub const START_ALLOWANCE_US: Micros = 18_000;
 /// Headers and the like may add an eighth to the payload at most (packets of 600 bytes); more does not count, so that
 /// padding brings nothing.
 pub const MOST_OVERHEAD: u64 = 8;

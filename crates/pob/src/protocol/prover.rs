@@ -248,9 +248,11 @@ impl Machine for Prover {
                     return Err(Violation::NoSuchChunk(chunks));
                 }
                 while sender.chunks_answered() < chunks {
-                    let was_steady = sender.steady_since().is_some();
+                    let before = sender.steady_since();
                     sender.answered(moment)?;
-                    if let (false, Some(chunk)) = (was_steady, sender.steady_since()) {
+                    if let Some(chunk) = sender.steady_since()
+                        && before != Some(chunk)
+                    {
                         actions.push(Action::Send(Frame::Steady { chunk }));
                     }
                 }

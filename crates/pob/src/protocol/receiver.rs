@@ -62,12 +62,12 @@ impl Receiver {
         Ok(self.arrivals.len() > before)
     }
 
-    /// The prover says that the link is full since this chunk. Only the first time counts.
+    /// The prover says that the link is full since this chunk; later it may find that the window has to begin anew.
     pub(super) fn steady(&mut self, chunk: u32) -> Result<(), Violation> {
         if chunk >= self.chunks() {
             return Err(Violation::NoSuchChunk(chunk));
         }
-        self.first_counted.get_or_insert(chunk);
+        self.first_counted = self.first_counted.max(Some(chunk));
         Ok(())
     }
 

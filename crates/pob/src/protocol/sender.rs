@@ -88,10 +88,10 @@ impl Sender {
             return Err(Violation::EarlyAnswer(chunk));
         }
         self.answered_at.push(moment.now);
-        if self.window.is_none()
-            && let Some(first_chunk) = self.pacer.steady_since()
-        {
-            self.window = Some(WindowStart {
+        // A steady state that was lost and found again opens a new window.
+        let steady_since = self.pacer.steady_since();
+        if steady_since != self.steady_since() {
+            self.window = steady_since.map(|first_chunk| WindowStart {
                 first_chunk,
                 opened: moment.now,
                 wire: moment.wire,
