@@ -112,25 +112,20 @@ pub struct Measurement {
 
 impl Default for Measurement {
     fn default() -> Self {
-        Self { rounds_per_epoch: 2, challengers_per_round: 3 }
+        Self {
+            rounds_per_epoch: 2,
+            challengers_per_round: 3,
+        }
     }
 }
 
-/// How pages are fetched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How pages are fetched, beyond what a job's manifest says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetching {
-    /// Who to write to about this node's fetching: a URL or mail address, part of the user agent.
-    pub contact: String,
-    /// Private addresses that may be fetched from, as `10.0.0.1:8080`. Meant for tests: everything private is refused
-    /// otherwise, so that no job can look into a provider's home network.
-    pub private_addresses: Vec<SocketAddr>,
-}
-
-impl Default for Fetching {
-    fn default() -> Self {
-        Self { contact: "https://github.com/lumora-network/lumora".into(), private_addresses: Vec::new() }
-    }
+    /// Lets jobs fetch from loopback, private and link-local addresses. For tests and demonstrations on one machine only:
+    /// with it, a job can look into the provider's home network.
+    pub allow_private_addresses: bool,
 }
 
 fn one() -> u64 {
@@ -144,7 +139,10 @@ fn default_poll_seconds() -> u64 {
 impl NodeConfig {
     /// Reads a file: JSON if it is called so, TOML otherwise.
     pub fn read(path: &Path) -> Result<Self> {
-        let fail = |reason: String| Error::Config { path: path.to_owned(), reason };
+        let fail = |reason: String| Error::Config {
+            path: path.to_owned(),
+            reason,
+        };
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
         let config: Self = if path.extension().is_some_and(|extension| extension == "json") {
             serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?
@@ -219,7 +217,14 @@ mod tests {
     fn a_short_file_is_enough_and_json_says_the_same() {
         let (_toml_folder, path) = written("node.toml", MINIMAL);
         let config = NodeConfig::read(&path).unwrap();
-        assert_eq!((config.limits.shards, config.measurement.rounds_per_epoch, config.minimum_claim), (2, 2, 1));
+        assert_eq!(
+            (
+                config.limits.shards,
+                config.measurement.rounds_per_epoch,
+                config.minimum_claim
+            ),
+            (2, 2, 1)
+        );
         let (_json_folder, path) = written("node.json", &serde_json::to_string(&config).unwrap());
         assert_eq!(NodeConfig::read(&path).unwrap(), config);
     }
@@ -232,7 +237,10 @@ mod tests {
         );
         let (_folder, path) = written("node.toml", &text);
         let config = NodeConfig::read(&path).unwrap();
-        assert_eq!(config.oracle(&lumora_interface::registry::ID).unwrap().measure.port(), 7001);
+        assert_eq!(
+            config.oracle(&lumora_interface::registry::ID).unwrap().measure.port(),
+            7001
+        );
         assert!(config.oracle(&lumora_interface::tasks::ID).is_none());
     }
 

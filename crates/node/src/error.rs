@@ -28,7 +28,7 @@ pub enum Error {
     Chain(#[from] lumora_client::Error),
     /// Fetching, sealing or storing.
     #[error(transparent)]
-    Data(#[from] lumora_data::error::Error),
+    Data(#[from] lumora_data::Error),
     /// Measuring.
     #[error(transparent)]
     Measurement(#[from] lumora_pob::PobError),
@@ -43,7 +43,9 @@ pub enum Error {
         source: Box<redb::Error>,
     },
     /// An entry of the local state is not what this version writes.
-    #[error("the node's state holds a {what} that this version cannot read. Move the folder away: work that was not committed is done again")]
+    #[error(
+        "the node's state holds a {what} that this version cannot read. Move the folder away: work that was not committed is done again"
+    )]
     StateEntry {
         /// What kind of entry.
         what: &'static str,
@@ -67,7 +69,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The node is not on chain and cannot be put there.
-    #[error("node {index} of {owner} is not registered: give `owner_key` in the configuration, it signs the registration")]
+    #[error(
+        "node {index} of {owner} is not registered: give `owner_key` in the configuration, it signs the registration"
+    )]
     NotRegistered {
         /// The owner.
         owner: Address,
@@ -75,7 +79,9 @@ pub enum Error {
         index: u16,
     },
     /// The keys on chain are not those of the configuration.
-    #[error("node {node} is registered with another {what} ({found}): give `owner_key` so that it can be changed, or use that key")]
+    #[error(
+        "node {node} is registered with another {what} ({found}): give `owner_key` so that it can be changed, or use that key"
+    )]
     OtherKey {
         /// The node.
         node: Address,

@@ -116,8 +116,8 @@ pub enum Event {
         score: u16,
         /// From when the node was entitled to it.
         claimable_at: i64,
-        /// Transaction.
-        signature: String,
+        /// Transaction, unless it had landed before a restart.
+        signature: Option<String>,
     },
     /// Another node was faster.
     ClaimLost {
@@ -266,12 +266,16 @@ impl Events {
 
     /// To any writer.
     pub fn to(writer: impl Write + Send + 'static) -> Self {
-        Self { sink: Arc::new(Mutex::new(writer)) }
+        Self {
+            sink: Arc::new(Mutex::new(writer)),
+        }
     }
 
     /// Writes one line. A reader that is gone does not stop the node.
     pub fn emit(&self, event: &Event) {
-        let Ok(mut line) = serde_json::to_vec(event) else { return };
+        let Ok(mut line) = serde_json::to_vec(event) else {
+            return;
+        };
         line.push(b'\n');
         if let Ok(mut sink) = self.sink.lock() {
             let _ = sink.write_all(&line).and_then(|()| sink.flush());
@@ -286,8 +290,17 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_with_its_name_and_reads_back() {
-        let shard = ShardName { job: lumora_interface::tasks::ID, shard: 7, replica: 1 };
-        let event = Event::ShardClaimed { shard, score: 9_000, claimable_at: 12, signature: "s".into() };
+        let shard = ShardName {
+            job: lumora_interface::tasks::ID,
+            shard: 7,
+            replica: 1,
+        };
+        let event = Event::ShardClaimed {
+            shard,
+            score: 9_000,
+            claimable_at: 12,
+            signature: Some("s".into()),
+        };
         let text = serde_json::to_string(&event).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["event"], "shard_claimed");

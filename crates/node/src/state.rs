@@ -57,11 +57,21 @@ pub struct Prepared {
 impl Prepared {
     /// The result, as the rules in `core` take it.
     pub fn revealed(&self) -> Revealed {
-        Revealed { sketch: Sketch(self.sketch), records: self.records }
+        Revealed {
+            sketch: Sketch(self.sketch),
+            records: self.records,
+        }
     }
 
     /// A result with its commitment, which the program computes again at the reveal.
-    pub fn new(slot: &Slot, claimed_at: i64, result_root: Hash, revealed: Revealed, salt: [u8; 32], sealed: Hash) -> Self {
+    pub fn new(
+        slot: &Slot,
+        claimed_at: i64,
+        result_root: Hash,
+        revealed: Revealed,
+        salt: [u8; 32],
+        sealed: Hash,
+    ) -> Self {
         Self {
             job: slot.job,
             shard: slot.shard,
@@ -88,9 +98,15 @@ impl State {
     /// Opens the state in `folder`, making it if it is not there, and checks that it is this node's on this network.
     pub fn open(folder: &Path, network_id: &[u8; 32], node: &Address) -> Result<Self> {
         let path = folder.join("state.redb");
-        std::fs::create_dir_all(folder).map_err(|source| Error::File { path: folder.to_owned(), source })?;
+        std::fs::create_dir_all(folder).map_err(|source| Error::File {
+            path: folder.to_owned(),
+            source,
+        })?;
         let database = Database::create(&path).map_err(|error| failed(&path, "opened", error.into()))?;
-        let state = Self { database: Arc::new(database), path: Arc::new(path) };
+        let state = Self {
+            database: Arc::new(database),
+            path: Arc::new(path),
+        };
         state.claim_for(network_id, node)?;
         Ok(state)
     }
@@ -129,7 +145,9 @@ impl State {
     pub fn keep_result(&self, assignment: &Address, result: &Prepared) -> Result<()> {
         let bytes = borsh::to_vec(result).expect("writing to a vector cannot fail");
         self.write("written", |transaction| {
-            transaction.open_table(PREPARED)?.insert(assignment.as_array(), bytes.as_slice())?;
+            transaction
+                .open_table(PREPARED)?
+                .insert(assignment.as_array(), bytes.as_slice())?;
             Ok(())
         })
     }
@@ -199,7 +217,9 @@ impl State {
         self.read(|transaction| {
             let table = transaction.open_table(MEASURED)?;
             let found = table.get((epoch, round, oracle.to_bytes()))?;
-            Ok(found.map(|receipt| receipt.value().to_vec()).filter(|receipt| !receipt.is_empty()))
+            Ok(found
+                .map(|receipt| receipt.value().to_vec())
+                .filter(|receipt| !receipt.is_empty()))
         })
     }
 
@@ -230,7 +250,11 @@ mod redb_result {
 }
 
 fn failed(path: &Path, action: &'static str, source: redb::Error) -> Error {
-    Error::State { path: path.to_owned(), action, source: Box::new(source) }
+    Error::State {
+        path: path.to_owned(),
+        action,
+        source: Box::new(source),
+    }
 }
 
 #[cfg(test)]
@@ -242,8 +266,24 @@ mod tests {
     const NODE: Address = Address::new_from_array([4; 32]);
 
     fn result(shard: u32) -> Prepared {
-        let slot = Slot { network_id: NETWORK, job: [5; 32], shard, replica: 1, node: NODE.to_bytes() };
-        Prepared::new(&slot, 100, [6; 32], Revealed { sketch: Sketch(7), records: 8 }, [9; 32], [10; 32])
+        let slot = Slot {
+            network_id: NETWORK,
+            job: [5; 32],
+            shard,
+            replica: 1,
+            node: NODE.to_bytes(),
+        };
+        Prepared::new(
+            &slot,
+            100,
+            [6; 32],
+            Revealed {
+                sketch: Sketch(7),
+                records: 8,
+            },
+            [9; 32],
+            [10; 32],
+        )
     }
 
     fn address(byte: u8) -> Address {
@@ -264,8 +304,14 @@ mod tests {
         }
         let state = State::open(folder.path(), &NETWORK, &NODE).unwrap();
         assert_eq!(state.results().unwrap(), BTreeMap::from([(address(2), result(2))]));
-        assert_eq!(state.measured(7).unwrap(), BTreeSet::from([(0, address(8)), (1, address(8))]));
-        assert_eq!(state.receipt(7, 0, &address(8)).unwrap().as_deref(), Some(&b"receipt"[..]));
+        assert_eq!(
+            state.measured(7).unwrap(),
+            BTreeSet::from([(0, address(8)), (1, address(8))])
+        );
+        assert_eq!(
+            state.receipt(7, 0, &address(8)).unwrap().as_deref(),
+            Some(&b"receipt"[..])
+        );
         assert_eq!(state.receipt(7, 1, &address(8)).unwrap(), None);
     }
 
@@ -274,7 +320,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path(), &NETWORK, &NODE).unwrap();
         let cut_off = state.write("written", |transaction| -> redb_result::Result<()> {
-            transaction.open_table(PREPARED)?.insert(address(1).as_array(), &b"half"[..])?;
+            transaction
+                .open_table(PREPARED)?
+                .insert(address(1).as_array(), &b"half"[..])?;
             Err(redb::Error::Corrupted("killed here".into()))
         });
         assert!(cut_off.is_err());
@@ -284,12 +332,22 @@ mod tests {
     #[test]
     fn the_state_of_another_node_or_network_is_not_touched() {
         let folder = tempfile::tempdir().unwrap();
-        State::open(folder.path(), &NETWORK, &NODE).unwrap().keep_result(&address(1), &result(1)).unwrap();
+        State::open(folder.path(), &NETWORK, &NODE)
+            .unwrap()
+            .keep_result(&address(1), &result(1))
+            .unwrap();
         for (network, node) in [([0; 32], NODE), (NETWORK, address(9))] {
             let error = State::open(folder.path(), &network, &node).err().unwrap();
             assert!(matches!(error, Error::ForeignState { .. }), "{error}");
         }
-        assert_eq!(State::open(folder.path(), &NETWORK, &NODE).unwrap().results().unwrap().len(), 1);
+        assert_eq!(
+            State::open(folder.path(), &NETWORK, &NODE)
+                .unwrap()
+                .results()
+                .unwrap()
+                .len(),
+            1
+        );
     }
 
     #[test]
@@ -315,6 +373,9 @@ mod tests {
     fn a_damaged_file_is_an_error_and_not_a_panic() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("state.redb"), vec![7; 9_000]).unwrap();
-        assert!(matches!(State::open(folder.path(), &NETWORK, &NODE), Err(Error::State { .. })));
+        assert!(matches!(
+            State::open(folder.path(), &NETWORK, &NODE),
+            Err(Error::State { .. })
+        ));
     }
 }

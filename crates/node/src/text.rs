@@ -9,7 +9,8 @@ pub(crate) fn serialize<S: Serializer>(address: &Address, serializer: S) -> Resu
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|_| de::Error::custom(format!("`{text}` is not an address: it has 32 to 44 base58 characters")))
+    text.parse()
+        .map_err(|_| de::Error::custom(format!("`{text}` is not an address: it has 32 to 44 base58 characters")))
 }
 
 /// The same for an address that may be absent.

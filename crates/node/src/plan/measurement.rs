@@ -14,7 +14,7 @@ use crate::config::Measurement;
 /// A measurement takes at most about this long; none is begun later than this before the end of its round, milliseconds.
 const TAIL_MILLIS: i64 = 1_500;
 /// Times that a challenger is dialled in a round.
-pub const ATTEMPTS: u32 = 3;
+pub const ATTEMPTS: u32 = 2;
 /// Pause before a challenger is dialled again, milliseconds.
 pub const RETRY_MILLIS: i64 = 1_000;
 
@@ -72,7 +72,12 @@ pub enum Next {
 /// One challenger at a time, in the order of the schedule. Each node begins its round a little later than others, by its
 /// hash, so that not every node dials in the first second; what fails is tried again while the round lasts.
 pub fn next(schedule: &Schedule<'_>, progress: &Progress, now_millis: i64) -> Next {
-    let Schedule { set, epoch, spread, node } = *schedule;
+    let Schedule {
+        set,
+        epoch,
+        spread,
+        node,
+    } = *schedule;
     if epoch.state != epoch_state::OPEN {
         return Next::Done;
     }
@@ -86,23 +91,23 @@ pub fn next(schedule: &Schedule<'_>, progress: &Progress, now_millis: i64) -> Ne
         if now_millis < begin {
             return Next::At(begin);
         }
-        let mut retry_at = None;
-        for member in rounds::challengers(set, epoch, round, node.as_array(), spread.challengers_per_round) {
-            let Some(oracle) = set.keys.get(member).copied() else { continue };
-            if progress.done.contains(&(round, oracle)) {
-                continue;
-            }
-            match progress.failed.get(&(round, oracle)) {
-                Some((attempts, _)) if *attempts >= ATTEMPTS => continue,
-                Some((_, at)) if now_millis < at.saturating_add(RETRY_MILLIS) => {
-                    let again = at.saturating_add(RETRY_MILLIS);
-                    retry_at = Some(retry_at.map_or(again, |earlier: i64| earlier.min(again)));
+        let attempts = |oracle: &Address| progress.failed.get(&(round, *oracle)).copied().unwrap_or_default();
+        // One that failed comes after those that were not asked yet: it may be down, and waiting for it costs seconds.
+        let waiting = rounds::challengers(set, epoch, round, node.as_array(), spread.challengers_per_round)
+            .into_iter()
+            .filter_map(|member| Some((member, *set.keys.get(member)?)))
+            .filter(|(_, oracle)| !progress.done.contains(&(round, *oracle)) && attempts(oracle).0 < ATTEMPTS)
+            .min_by_key(|(_, oracle)| attempts(oracle));
+        match waiting {
+            None => continue,
+            Some((member, oracle)) => {
+                let (failures, at) = attempts(&oracle);
+                let again = at.saturating_add(RETRY_MILLIS);
+                if failures > 0 && now_millis < again {
+                    return Next::At(again);
                 }
-                _ => return Next::Dial { round, member, oracle },
+                return Next::Dial { round, member, oracle };
             }
-        }
-        if let Some(at) = retry_at {
-            return Next::At(at);
         }
     }
     Next::Done
@@ -124,10 +129,16 @@ mod tests {
     use super::*;
 
     const NODE: Address = Address::new_from_array([77; 32]);
-    const SPREAD: Measurement = Measurement { rounds_per_epoch: 3, challengers_per_round: 2 };
+    const SPREAD: Measurement = Measurement {
+        rounds_per_epoch: 3,
+        challengers_per_round: 2,
+    };
 
     fn set() -> OracleSet {
-        let mut set = OracleSet { count: 4, ..OracleSet::zeroed() };
+        let mut set = OracleSet {
+            count: 4,
+            ..OracleSet::zeroed()
+        };
         for index in 0..4u8 {
             set.keys[usize::from(index)] = Address::new_from_array([index + 1; 32]);
         }
@@ -135,13 +146,25 @@ mod tests {
     }
 
     fn epoch(seed: u8) -> Epoch {
-        Epoch { members: 0b1111, starts_at: 1_000, ends_at: 1_030, seed: [seed; 32], epoch: 5, ..Epoch::zeroed() }
+        Epoch {
+            members: 0b1111,
+            starts_at: 1_000,
+            ends_at: 1_030,
+            seed: [seed; 32],
+            epoch: 5,
+            ..Epoch::zeroed()
+        }
     }
 
     /// Runs an epoch; `succeeds` says what becomes of each dial. Returns the dials with their times.
     fn run(epoch: &Epoch, start: i64, mut succeeds: impl FnMut(u32) -> bool) -> Vec<(i64, u32, Address, bool)> {
         let set = set();
-        let schedule = Schedule { set: &set, epoch, spread: SPREAD, node: &NODE };
+        let schedule = Schedule {
+            set: &set,
+            epoch,
+            spread: SPREAD,
+            node: &NODE,
+        };
         let (mut progress, mut now, mut dials) = (Progress::default(), start, Vec::new());
         for count in 0.. {
             match next(&schedule, &progress, now) {
@@ -179,9 +202,17 @@ mod tests {
 
     #[test]
     fn an_attested_epoch_is_left_alone() {
-        let epoch = Epoch { state: epoch_state::ATTESTED, ..epoch(1) };
+        let epoch = Epoch {
+            state: epoch_state::ATTESTED,
+            ..epoch(1)
+        };
         let set = set();
-        let schedule = Schedule { set: &set, epoch: &epoch, spread: SPREAD, node: &NODE };
+        let schedule = Schedule {
+            set: &set,
+            epoch: &epoch,
+            spread: SPREAD,
+            node: &NODE,
+        };
         assert_eq!(next(&schedule, &Progress::default(), 1_005_000), Next::Done);
     }
 

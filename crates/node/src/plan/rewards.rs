@@ -1,5 +1,6 @@
 //! When to prove an epoch's figures, and when to claim.
 
+use lumora_core::reason::Reason;
 use lumora_interface::{
     bandwidth::{Attestation, Epoch},
     rewards::{Emission, Reward},
@@ -60,6 +61,35 @@ pub enum NoReward {
     },
 }
 
+impl NoReward {
+    /// What it means and what to do about it.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::NothingAttested => {
+                "No epoch is attested yet. The first figures come one epoch after the first measurement.".into()
+            }
+            Self::NotFinal { epoch, final_at } => {
+                format!("Epoch {epoch} is attested, and final from Unix time {final_at}. Nothing to do but wait.")
+            }
+            Self::NotListed { epoch } => format!(
+                "The oracles measured nothing of this node in epoch {epoch}. {}",
+                Reason::NoMeasurement.sentence()
+            ),
+            Self::NotFunded { epoch, amount } => format!(
+                "{amount} base units of epoch {epoch} are proven and wait to be minted: somebody has to call \
+                 `fund_epoch`, as oracles do."
+            ),
+            Self::BelowMinimum { amount, minimum } => {
+                format!("{amount} base units wait; a claim is made from {minimum} on (`minimum_claim`).")
+            }
+            Self::AllClaimed { reason } => {
+                let sentence = Reason::from_code(*reason).map_or("", Reason::sentence);
+                format!("Everything attested is claimed. Of the latest epoch: {sentence}")
+            }
+        }
+    }
+}
+
 /// The decision. `epochs`: the latest attested ones, in any order; `unlisted`: those in which the oracles have no leaf
 /// for this node. Amounts in LMR base units.
 pub fn next(
@@ -85,21 +115,32 @@ pub fn next(
     let Some(attestation) = attestation else {
         return Next::Nothing(match epochs.iter().max_by_key(|epoch| epoch.epoch) {
             Some(epoch) if unlisted(epoch.epoch) => NoReward::NotListed { epoch: epoch.epoch },
-            Some(epoch) if epoch.final_at > now => NoReward::NotFinal { epoch: epoch.epoch, final_at: epoch.final_at },
+            Some(epoch) if epoch.final_at > now => NoReward::NotFinal {
+                epoch: epoch.epoch,
+                final_at: epoch.final_at,
+            },
             _ => NoReward::NothingAttested,
         });
     };
     let claimed = reward.map_or(0, |reward| reward.claimed);
     let amount = attestation.cumulative_reward.saturating_sub(claimed);
     if amount == 0 {
-        return Next::Nothing(NoReward::AllClaimed { reason: attestation.reason });
+        return Next::Nothing(NoReward::AllClaimed {
+            reason: attestation.reason,
+        });
     }
     // The pool holds an epoch's LMR once `fund_epoch` has passed it.
     if emission.fundable_from <= attestation.epoch {
-        return Next::Nothing(NoReward::NotFunded { epoch: attestation.epoch, amount });
+        return Next::Nothing(NoReward::NotFunded {
+            epoch: attestation.epoch,
+            amount,
+        });
     }
     if amount < minimum_claim {
-        return Next::Nothing(NoReward::BelowMinimum { amount, minimum: minimum_claim });
+        return Next::Nothing(NoReward::BelowMinimum {
+            amount,
+            minimum: minimum_claim,
+        });
     }
     Next::Claim { amount }
 }
@@ -114,41 +155,84 @@ mod tests {
     use super::*;
 
     fn epoch(number: u64, final_at: i64) -> Epoch {
-        Epoch { epoch: number, state: epoch_state::ATTESTED, final_at, ..Epoch::zeroed() }
+        Epoch {
+            epoch: number,
+            state: epoch_state::ATTESTED,
+            final_at,
+            ..Epoch::zeroed()
+        }
     }
 
     fn attestation(number: u64, cumulative_reward: u64) -> Attestation {
-        Attestation { epoch: number, cumulative_reward, ..Attestation::zeroed() }
+        Attestation {
+            epoch: number,
+            cumulative_reward,
+            ..Attestation::zeroed()
+        }
     }
 
     fn emission(fundable_from: u64) -> Emission {
-        Emission { fundable_from, ..Emission::zeroed() }
+        Emission {
+            fundable_from,
+            ..Emission::zeroed()
+        }
     }
 
     fn reward(claimed: u64) -> Reward {
-        Reward { claimed, ..Reward::zeroed() }
+        Reward {
+            claimed,
+            ..Reward::zeroed()
+        }
     }
 
     #[test]
     fn an_epoch_goes_from_attested_to_claimed() {
-        let epochs = [epoch(3, 100)];
-        let listed = |_| false;
-        let step = |now, attestation, reward, fundable| next(now, &epochs, listed, attestation, reward, &emission(fundable), 1);
-        assert_eq!(step(99, None, None, 0), Next::Nothing(NoReward::NotFinal { epoch: 3, final_at: 100 }));
+        let step = |now, attestation: Option<Attestation>, claimed: Option<u64>, fundable| {
+            let (epochs, reward) = ([epoch(3, 100)], claimed.map(reward));
+            next(
+                now,
+                &epochs,
+                |_| false,
+                attestation.as_ref(),
+                reward.as_ref(),
+                &emission(fundable),
+                1,
+            )
+        };
+        let not_final = NoReward::NotFinal {
+            epoch: 3,
+            final_at: 100,
+        };
+        assert_eq!(step(99, None, None, 0), Next::Nothing(not_final));
         assert_eq!(step(100, None, None, 0), Next::Prove { epoch: 3 });
-        let proven = attestation(3, 50);
-        assert_eq!(step(100, Some(&proven), None, 3), Next::Nothing(NoReward::NotFunded { epoch: 3, amount: 50 }));
-        assert_eq!(step(100, Some(&proven), None, 4), Next::Claim { amount: 50 });
-        assert_eq!(step(100, Some(&proven), Some(&reward(20)), 4), Next::Claim { amount: 30 });
-        assert_eq!(step(100, Some(&proven), Some(&reward(50)), 4), Next::Nothing(NoReward::AllClaimed { reason: 0 }));
+        let proven = Some(attestation(3, 50));
+        let not_funded = NoReward::NotFunded { epoch: 3, amount: 50 };
+        assert_eq!(step(100, proven, None, 3), Next::Nothing(not_funded));
+        assert_eq!(step(100, proven, None, 4), Next::Claim { amount: 50 });
+        assert_eq!(step(100, proven, Some(20), 4), Next::Claim { amount: 30 });
+        assert_eq!(
+            step(100, proven, Some(50), 4),
+            Next::Nothing(NoReward::AllClaimed { reason: 0 })
+        );
     }
 
     #[test]
     fn only_the_newest_final_epoch_is_proven() {
         let epochs = [epoch(3, 100), epoch(5, 900), epoch(4, 100)];
-        assert_eq!(next(200, &epochs, |_| false, Some(&attestation(2, 0)), None, &emission(9), 1), Next::Prove { epoch: 4 });
         assert_eq!(
-            next(200, &epochs, |epoch| epoch == 4, Some(&attestation(2, 0)), None, &emission(9), 1),
+            next(200, &epochs, |_| false, Some(&attestation(2, 0)), None, &emission(9), 1),
+            Next::Prove { epoch: 4 }
+        );
+        assert_eq!(
+            next(
+                200,
+                &epochs,
+                |epoch| epoch == 4,
+                Some(&attestation(2, 0)),
+                None,
+                &emission(9),
+                1
+            ),
             Next::Prove { epoch: 3 }
         );
     }

@@ -1,0 +1,193 @@
+//! Being measured: dials the scheduled challengers, and keeps their receipts.
+
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use lumora_client::{rounds, watch};
+use lumora_interface::{
+    Address,
+    bandwidth::{Epoch, ORACLE_SET, OracleSet, epoch_address},
+};
+use lumora_pob::Request;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    agent::Agent,
+    backoff::Backoff,
+    error::Result,
+    event::Event,
+    plan::measurement::{Next, Progress, Schedule, next},
+};
+
+/// Between closing the gate and the measurement: requests that are on their way end in this time.
+const QUIET: Duration = Duration::from_millis(150);
+/// Longest measurement; a challenger that drags it out must not cost the round's others their turn.
+const LONGEST: Duration = Duration::from_secs(8);
+
+/// The epoch being measured and what was done in it.
+struct Current {
+    set: OracleSet,
+    epoch: Epoch,
+    progress: Progress,
+}
+
+/// Is measured until it is told to stop.
+pub(crate) async fn run(agent: Agent, shutdown: CancellationToken) -> Result<()> {
+    let mut changes = watch::account::<OracleSet>(&agent.connection, ORACLE_SET);
+    let mut current: Option<Current> = None;
+    let mut backoff = Backoff::new();
+    loop {
+        let wait = match turn(&agent, &mut current).await {
+            Ok(wait) => {
+                backoff.reset();
+                wait
+            }
+            Err(error) => {
+                if backoff.is_news(&error) {
+                    agent.failed("measurement", &error);
+                }
+                backoff.next()
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(wait) => {}
+            Some(_) = changes.recv() => {}
+        }
+    }
+}
+
+/// Looks, and dials at most one challenger. Returns how long nothing is to be done.
+async fn turn(agent: &Agent, current: &mut Option<Current>) -> Result<Duration> {
+    let poll = Duration::from_secs(agent.config.poll_seconds);
+    let set: OracleSet = agent.connection.fetch(&ORACLE_SET).await?;
+    let Some(number) = set.next_epoch.checked_sub(1) else {
+        return Ok(poll);
+    };
+    let epoch: Epoch = agent.connection.fetch(&epoch_address(number).0).await?;
+    let progress = match current.take() {
+        Some(before) if before.epoch.epoch == number => before.progress,
+        _ => {
+            agent.clock.look().await?;
+            Progress {
+                done: agent.state.measured(number)?,
+                ..Progress::default()
+            }
+        }
+    };
+    let current = current.insert(Current { set, epoch, progress });
+    let schedule = Schedule {
+        set: &current.set,
+        epoch: &current.epoch,
+        spread: agent.config.measurement,
+        node: &agent.node,
+    };
+    match next(&schedule, &current.progress, agent.clock.now_millis()) {
+        Next::Dial { round, member, oracle } => {
+            dial(agent, current, round, member, oracle).await?;
+            Ok(Duration::ZERO)
+        }
+        Next::At(millis) => {
+            let wait = millis
+                .saturating_sub(agent.clock.now_millis())
+                .clamp(0, 60_000)
+                .unsigned_abs();
+            Ok(Duration::from_millis(wait).min(poll))
+        }
+        Next::Done => Ok(poll),
+    }
+}
+
+async fn dial(agent: &Agent, current: &mut Current, round: u32, member: usize, oracle: Address) -> Result<()> {
+    let epoch = current.epoch.epoch;
+    let target = agent
+        .config
+        .oracle(&oracle)
+        .map_or_else(|| endpoint(&current.set, member), |known| known.measure);
+    let request = Request {
+        network_id: agent.network_id,
+        node: agent.node.to_bytes(),
+        epoch,
+        round,
+        limit_kbps: agent.config.limits.rate_kbps,
+        ..Request::default()
+    };
+    let (_, end) = rounds::window(&current.epoch, round, agent.config.measurement.rounds_per_epoch);
+    let left = end
+        .saturating_mul(1_000)
+        .saturating_sub(agent.clock.now_millis())
+        .max(0)
+        .unsigned_abs();
+    let longest = LONGEST.min(Duration::from_millis(left));
+
+    let closed = agent.gate.close();
+    tokio::time::sleep(QUIET).await;
+    let started = Instant::now();
+    let measuring = lumora_pob::measure(target, oracle.to_bytes(), &agent.keys.transport, request);
+    let result = tokio::time::timeout(longest, measuring).await;
+    drop(closed);
+
+    let error = match result {
+        Ok(Ok(signed)) => {
+            agent
+                .state
+                .keep_measurement(epoch, round, &oracle, Some(&signed.encode()))?;
+            current.progress.done.insert((round, oracle));
+            let receipt = &signed.receipt;
+            agent.events.emit(&Event::Measured {
+                epoch,
+                round,
+                oracle,
+                down_kbps: receipt.down.kbps,
+                up_kbps: receipt.up.kbps,
+                rtt_us: receipt.min_rtt_us,
+                bytes: receipt.down.counted_bytes.saturating_add(receipt.up.counted_bytes),
+                millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            });
+            return Ok(());
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("the measurement was not over after {longest:?}; the link or the challenger is too slow"),
+    };
+    let again = current.progress.fail(round, oracle, agent.clock.now_millis());
+    if !again {
+        agent.state.keep_measurement(epoch, round, &oracle, None)?;
+    }
+    agent.events.emit(&Event::MeasurementFailed {
+        epoch,
+        round,
+        oracle,
+        error,
+        again,
+    });
+    Ok(())
+}
+
+/// Where the chain says that an oracle measures: an IPv6 address (IPv4 mapped) and a port, both big endian.
+fn endpoint(set: &OracleSet, member: usize) -> SocketAddr {
+    let bytes = set.endpoints.get(member).copied().unwrap_or_default();
+    let mut address = [0; 16];
+    address.copy_from_slice(&bytes[..16]);
+    SocketAddr::new(
+        Ipv6Addr::from(address).to_canonical(),
+        u16::from_be_bytes([bytes[16], bytes[17]]),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable;
+
+    use super::*;
+
+    #[test]
+    fn endpoints_on_chain_are_read_as_their_kind() {
+        let mut set = OracleSet::zeroed();
+        set.endpoints[1] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 77, 1, 1, 27, 89];
+        set.endpoints[2][..2].copy_from_slice(&[0x20, 0x01]);
+        assert_eq!(endpoint(&set, 1), SocketAddr::from(([10, 77, 1, 1], 7001)));
+        assert!(endpoint(&set, 2).is_ipv6());
+    }
+}

@@ -1,0 +1,78 @@
+//! Why a node has no task, in words.
+
+/// Why nothing is claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTask {
+    /// The guardian stopped new work.
+    NetworkPaused,
+    /// The owner paused the node.
+    NodePaused,
+    /// Nothing was proven about the node yet.
+    NotAttested,
+    /// What was proven is too old.
+    AttestationStale {
+        /// Seconds since it was measured.
+        age: i64,
+        /// Seconds that are allowed.
+        allowed: u32,
+    },
+    /// The bond does not cover another shard.
+    BondTooSmall {
+        /// LMR base units deposited.
+        bond: u64,
+        /// LMR base units needed.
+        needed: u64,
+    },
+    /// The node has as many open shards as it may.
+    Full {
+        /// Open now.
+        open: u32,
+        /// Allowed.
+        allowed: u32,
+    },
+    /// No job takes claims.
+    NoJob,
+    /// All jobs that take claims are those of the node's owner.
+    OwnJobs,
+    /// All replicas are taken, or the owner holds one of each shard already.
+    AllTaken,
+    /// Better placed nodes come first.
+    Waiting {
+        /// Unix time from which the node may claim.
+        until: i64,
+        /// Score of the node for that job, bp.
+        score: u16,
+    },
+}
+
+impl NoTask {
+    /// What it means and what to do about it.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::NetworkPaused => "The network's guardian has paused new work. Nothing to do but wait.".into(),
+            Self::NodePaused => "The node is paused by its owner. Resume it to take work.".into(),
+            Self::NotAttested => {
+                "No epoch of this node is proven yet: work is given by attested bandwidth. Keep the node running for an \
+                 epoch."
+                    .into()
+            }
+            Self::AttestationStale { age, allowed } => format!(
+                "The latest proven epoch is {age} s old, at most {allowed} s are allowed. Check that the node is \
+                 measured and that its proofs land."
+            ),
+            Self::BondTooSmall { bond, needed } => format!(
+                "The bond is {bond} base units, another shard needs {needed}. Deposit more, or wait until a shard is \
+                 settled."
+            ),
+            Self::Full { open, allowed } => {
+                format!("{open} of {allowed} shards are open already. The next one is claimed when one is settled.")
+            }
+            Self::NoJob => "No job takes claims at the moment.".into(),
+            Self::OwnJobs => "The only open jobs are those of this node's owner, who may not work for itself.".into(),
+            Self::AllTaken => "Every replica that this node may work on is taken.".into(),
+            Self::Waiting { until, score } => format!(
+                "Better placed nodes come first: with a score of {score} bp this node may claim from Unix time {until}."
+            ),
+        }
+    }
+}
