@@ -29,7 +29,10 @@ pub(crate) fn handler(ctx: &mut Context<AddOracle>, arguments: AddOracleArgument
     let set = &mut *ctx.accounts.oracle_set;
     require!(arguments.key != Address::default(), BandwidthError::OracleKeyInvalid);
     // One key with two seats would be half a quorum on its own.
-    require!(set.index_of(&arguments.key).is_none(), BandwidthError::OracleKnown);
+    require!(
+        set.plain().index_of(&arguments.key).is_none(),
+        BandwidthError::OracleKnown
+    );
     let index = usize::from(set.count);
     require!(index < MAX_ORACLES, BandwidthError::OracleSetFull);
     set.keys[index] = arguments.key;

@@ -30,6 +30,7 @@ pub(crate) fn handler(ctx: &mut Context<CommitBundle>, arguments: CommitBundleAr
     let index = ctx
         .accounts
         .oracle_set
+        .plain()
         .index_of(ctx.accounts.oracle.address())
         .ok_or(BandwidthError::NotOracle)?;
     let epoch = &mut *ctx.accounts.epoch;

@@ -38,7 +38,7 @@ pub(crate) fn handler(ctx: &mut Context<Prove>, arguments: ProveArguments, path:
     let node = *ctx.accounts.node.address();
     let payer = *ctx.accounts.payer.address();
     let epoch = &*ctx.accounts.epoch;
-    require!(epoch.is_final(now), BandwidthError::NotFinal);
+    require!(epoch.plain().is_final(now), BandwidthError::NotFinal);
     require!(path.len() <= MAX_PATH, BandwidthError::ProofMalformed);
     let leaf = Leaf {
         node: node.to_bytes(),

@@ -105,7 +105,7 @@ fn check_statement(epoch: &Epoch, set: &OracleSet, arguments: &SubmitAttestation
     require!(epoch.state == epoch_state::OPEN, BandwidthError::EpochAttested);
     // Cumulative figures build on the epoch attested before: out of order they would count twice.
     require!(epoch.epoch >= set.attestable_from, BandwidthError::EpochSuperseded);
-    require!(epoch.is_committed(now), BandwidthError::CutoffOpen);
+    require!(epoch.plain().is_committed(now), BandwidthError::CutoffOpen);
     require!(now <= arguments.expires_at, BandwidthError::StatementExpired);
     require!(
         arguments.bundles & !epoch.committed == 0,
@@ -141,6 +141,7 @@ fn count_signatures(
         .map_err(|error| ProgramError::Custom(error.code()))?;
     for key in signers {
         let index = set
+            .plain()
             .index_of(&Address::new_from_array(*key))
             .filter(|index| epoch.has_member(*index))
             .ok_or(BandwidthError::SignerNotOracle)?;

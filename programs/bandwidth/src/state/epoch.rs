@@ -1,7 +1,7 @@
 //! One reward period.
 
 use anchor_lang::prelude::*;
-use lumora_interface::bandwidth::epoch_state;
+use lumora_interface::bandwidth::{self as interface, epoch_state};
 
 use crate::error::BandwidthError;
 
@@ -10,14 +10,9 @@ lumora_interface::epoch_account!(#[account]);
 const _: () = assert!(8 + size_of::<Epoch>() == 2_456);
 
 impl Epoch {
-    /// Whether nothing more can be committed: the cut-off is over, or every member has committed.
-    pub fn is_committed(&self, now: i64) -> bool {
-        now > self.cutoff_at || self.committed == self.members
-    }
-
-    /// Whether the attested figures can no longer be disputed.
-    pub fn is_final(&self, now: i64) -> bool {
-        self.state == epoch_state::ATTESTED && now >= self.final_at
+    /// The same account as everybody else sees it, with the rules that all share.
+    pub fn plain(&self) -> &interface::Epoch {
+        bytemuck::cast_ref(self)
     }
 
     /// Whether member `index` of the oracle set is one of this epoch.

@@ -1,19 +1,16 @@
 //! Who measures and signs.
 
 use anchor_lang::prelude::*;
-use lumora_interface::bandwidth::member;
+use lumora_interface::bandwidth::{self as interface, member};
 
 lumora_interface::oracle_set_account!(#[account]);
 
 const _: () = assert!(8 + size_of::<OracleSet>() == 2_344);
 
 impl OracleSet {
-    /// Index of the member that signs with `key`, whatever its state.
-    pub fn index_of(&self, key: &Address) -> Option<usize> {
-        self.keys
-            .iter()
-            .take(usize::from(self.count))
-            .position(|known| anchor_lang::address_eq(known, key))
+    /// The same account as everybody else sees it, with the rules that all share.
+    pub fn plain(&self) -> &interface::OracleSet {
+        bytemuck::cast_ref(self)
     }
 
     /// Bitmap of the members that count in `epoch`.

@@ -1,12 +1,10 @@
 //! Adds LMR to a node's bond.
 
 use anchor_lang::prelude::*;
-use anchor_spl::{
-    mint::Mint,
-    token::{TokenAccount, TokenCpiExt},
-};
+use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
 use lumora_interface::{registry as interface, rewards};
+use pinocchio_token::instructions::TransferChecked;
 
 use crate::{
     constants::VERSION,
@@ -57,15 +55,15 @@ pub(crate) fn handler(ctx: &mut Context<DepositBond>, arguments: DepositBondArgu
         );
     }
     let accounts = &mut ctx.accounts;
-    accounts.token_program.transfer_checked(
-        &mut accounts.source,
-        &accounts.mint,
-        &mut accounts.vault,
-        &accounts.depositor,
-        &[],
+    TransferChecked::new(
+        accounts.source.account(),
+        accounts.mint.account(),
+        accounts.vault.account(),
+        accounts.depositor.account(),
         amount,
         Lmr::DECIMALS,
-    )?;
+    )
+    .invoke()?;
     accounts.node.bond = accounts.node.bond.checked_add(amount).ok_or(RegistryError::Overflow)?;
     accounts.network.bonded = accounts
         .network

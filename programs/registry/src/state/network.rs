@@ -1,7 +1,8 @@
 //! The one account that configures the network.
 
 use anchor_lang::prelude::*;
-use lumora_core::{score::Weights, units::Bps};
+use lumora_core::units::Bps;
+use lumora_interface::registry as interface;
 
 use crate::error::RegistryError;
 
@@ -10,14 +11,14 @@ lumora_interface::network_account!(#[account]);
 const _: () = assert!(8 + size_of::<Network>() == 600);
 
 impl Network {
+    /// The same account as everybody else sees it, with the rules that all share.
+    pub fn plain(&self) -> &interface::Network {
+        bytemuck::cast_ref(self)
+    }
+
     /// Must hold after every change: weights that sum to one, shares within one, divisors above zero.
     pub fn invariant(&self) -> Result<()> {
-        let weights = Weights {
-            bandwidth: Bps(self.weight_bandwidth),
-            proximity: Bps(self.weight_proximity),
-            latency: Bps(self.weight_latency),
-            reputation: Bps(self.weight_reputation),
-        };
+        let weights = self.plain().scoring().weights;
         require!(weights.is_normalised(), RegistryError::WeightsSum);
         let shares = [
             self.capacity_share,

@@ -1,8 +1,8 @@
 //! The on-chain identity of a provider or executor.
 
 use anchor_lang::prelude::*;
-use lumora_core::geo::{UnitVector, is_coarse_cell};
-use lumora_interface::registry::status;
+use lumora_core::geo::is_coarse_cell;
+use lumora_interface::registry::{self as interface, status};
 
 use crate::error::RegistryError;
 
@@ -11,6 +11,11 @@ lumora_interface::node_account!(#[account]);
 const _: () = assert!(8 + size_of::<Node>() == 280);
 
 impl Node {
+    /// The same account as everybody else sees it, with the rules that all share.
+    pub fn plain(&self) -> &interface::Node {
+        bytemuck::cast_ref(self)
+    }
+
     /// Must hold after every change by its owner.
     pub fn invariant(&self) -> Result<()> {
         let zero = Address::default();
@@ -24,8 +29,7 @@ impl Node {
             RegistryError::OperatorIsOwner
         );
         require!(is_coarse_cell(self.h3_cell), RegistryError::LocationResolution);
-        let [x, y, z] = self.location;
-        require!(UnitVector { x, y, z }.is_unit(), RegistryError::LocationLength);
+        require!(self.plain().unit_vector().is_unit(), RegistryError::LocationLength);
         require!(self.limit_kbps > 0, RegistryError::LimitZero);
         require!(self.shard_capacity > 0, RegistryError::CapacityZero);
         require!(

@@ -1,12 +1,10 @@
 //! Pays a node's owner what its attestation says beyond what was claimed before.
 
-use anchor_lang::prelude::*;
-use anchor_spl::{
-    mint::Mint,
-    token::{TokenAccount, TokenCpiExt},
-};
+use anchor_lang::{cpi::CpiSigner, prelude::*};
+use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
 use lumora_interface::{bandwidth::Attestation, registry::Node, rewards as interface};
+use pinocchio_token::instructions::TransferChecked;
 
 use crate::{
     constants::VERSION,
@@ -80,15 +78,15 @@ pub(crate) fn handler(ctx: &mut Context<Claim>) -> Result<()> {
     let claimed = accounts.emission.claimed.checked_add(amount);
     accounts.emission.claimed = claimed.ok_or(RewardsError::Overflow)?;
     accounts.emission.invariant()?;
-    accounts.token_program.transfer_checked(
-        &mut accounts.pool,
-        &accounts.mint,
-        &mut accounts.destination,
-        &accounts.emission,
-        &[&Emission::signer_seeds(&bump)],
+    TransferChecked::new(
+        accounts.pool.account(),
+        accounts.mint.account(),
+        accounts.destination.account(),
+        accounts.emission.account(),
         amount,
         Lmr::DECIMALS,
-    )?;
+    )
+    .invoke_signed(&[CpiSigner::from(&Emission::signer_seeds(&bump))])?;
     emit_cpi!(RewardClaimed {
         version: VERSION,
         _padding: [0; 7],

@@ -1,12 +1,10 @@
 //! Mints the rewards of a final epoch into the pool.
 
-use anchor_lang::prelude::*;
-use anchor_spl::{
-    mint::Mint,
-    token::{TokenAccount, TokenCpiExt},
-};
-use lumora_core::units::Seconds;
+use anchor_lang::{cpi::CpiSigner, prelude::*};
+use anchor_spl::{mint::Mint, token::TokenAccount};
+use lumora_core::units::{Lmr, Seconds};
 use lumora_interface::{bandwidth::Epoch, rewards as interface};
+use pinocchio_token::instructions::MintToChecked;
 
 use crate::{constants::VERSION, error::RewardsError, events::EpochFunded, state::Emission};
 
@@ -37,7 +35,7 @@ pub(crate) fn handler(ctx: &mut Context<FundEpoch>) -> Result<()> {
 
     let emission = &*ctx.accounts.emission;
     require!(number >= emission.fundable_from, RewardsError::EpochFunded);
-    let schedule = emission.schedule();
+    let schedule = emission.plain().schedule();
     // Epochs opened faster than the schedule counts them must not pull later epochs' LMR forward.
     require!(
         schedule.epoch_at(Seconds(now)).is_some_and(|current| number <= current),
@@ -61,13 +59,14 @@ pub(crate) fn handler(ctx: &mut Context<FundEpoch>) -> Result<()> {
     accounts.emission.minted = cumulative;
     accounts.emission.fundable_from = number.checked_add(1).ok_or(RewardsError::Overflow)?;
     accounts.emission.invariant()?;
-    accounts.token_program.mint_to(
-        &mut accounts.mint,
-        &mut accounts.pool,
-        &accounts.emission,
-        &[&Emission::signer_seeds(&bump)],
+    MintToChecked::new(
+        accounts.mint.account(),
+        accounts.pool.account(),
+        accounts.emission.account(),
         amount,
-    )?;
+        Lmr::DECIMALS,
+    )
+    .invoke_signed(&[CpiSigner::from(&Emission::signer_seeds(&bump))])?;
     emit_cpi!(EpochFunded {
         version: VERSION,
         _padding: [0; 7],

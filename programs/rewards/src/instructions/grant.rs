@@ -1,15 +1,13 @@
 //! Pays from the early-participant pool.
 
-use anchor_lang::prelude::*;
-use anchor_spl::{
-    mint::Mint,
-    token::{TokenAccount, TokenCpiExt},
-};
+use anchor_lang::{cpi::CpiSigner, prelude::*};
+use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
 use lumora_interface::{
     registry::{self, Network},
     rewards as interface,
 };
+use pinocchio_token::instructions::TransferChecked;
 
 use crate::{constants::VERSION, error::RewardsError, events::Granted, state::Emission};
 
@@ -62,15 +60,15 @@ pub(crate) fn handler(ctx: &mut Context<Grant>, arguments: GrantArguments) -> Re
         .ok_or(RewardsError::Overflow)?;
     accounts.emission.early_granted = granted;
     accounts.emission.invariant()?;
-    accounts.token_program.transfer_checked(
-        &mut accounts.early_pool,
-        &accounts.mint,
-        &mut accounts.destination,
-        &accounts.emission,
-        &[&Emission::signer_seeds(&bump)],
+    TransferChecked::new(
+        accounts.early_pool.account(),
+        accounts.mint.account(),
+        accounts.destination.account(),
+        accounts.emission.account(),
         amount,
         Lmr::DECIMALS,
-    )?;
+    )
+    .invoke_signed(&[CpiSigner::from(&Emission::signer_seeds(&bump))])?;
     emit_cpi!(Granted {
         version: VERSION,
         _padding: [0; 7],

@@ -1,15 +1,16 @@
 //! Creates the LMR mint and the program's two token accounts.
 
-use anchor_lang::prelude::*;
+use anchor_lang::{cpi::CpiSigner, prelude::*};
 use anchor_spl::{
     mint::{self, Mint},
-    token::{self, TokenAccount, TokenCpiExt},
+    token::{self, TokenAccount},
 };
 use lumora_core::units::{Bps, Lmr};
 use lumora_interface::{
     registry::{self, Network},
     rewards::EARLY_POOL_AMOUNT,
 };
+use pinocchio_token::instructions::MintToChecked;
 
 use crate::{constants::VERSION, error::RewardsError, events::EmissionInitialized, state::Emission};
 
@@ -70,13 +71,14 @@ pub(crate) fn handler(ctx: &mut Context<Initialize>, arguments: InitializeReward
 
     let bump = [ctx.bumps.emission];
     let accounts = &mut ctx.accounts;
-    accounts.token_program.mint_to(
-        &mut accounts.mint,
-        &mut accounts.early_pool,
-        &accounts.emission,
-        &[&Emission::signer_seeds(&bump)],
+    MintToChecked::new(
+        accounts.mint.account(),
+        accounts.early_pool.account(),
+        accounts.emission.account(),
         EARLY_POOL_AMOUNT,
-    )?;
+        Lmr::DECIMALS,
+    )
+    .invoke_signed(&[CpiSigner::from(&Emission::signer_seeds(&bump))])?;
     emit_cpi!(EmissionInitialized {
         version: VERSION,
         _padding: [0; 7],
