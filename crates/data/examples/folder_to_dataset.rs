@@ -96,7 +96,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         let Some(second) = replicas.pop() else { continue };
         let Some(first) = replicas.pop() else { continue };
-        furthest = furthest.max(first.sketch.distance(second.sketch));
+        let distance = first.sketch.distance(second.sketch);
+        println!(
+            "shard {number}: {} records, {} bytes of pages, replicas differ in {distance} bits",
+            first.count(),
+            first.counts.bytes
+        );
+        furthest = furthest.max(distance);
         let sealed = shard::seal(&first, &client.public(), &store).await?;
         let opened = shard::open(&sealed, &client, &store).await?;
         if let Some(other) = results.last().map(|other: &shard::ShardResult| other.sketch) {

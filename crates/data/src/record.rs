@@ -17,8 +17,9 @@ use crate::{
     manifest::URL_FIELD,
 };
 
-/// Words in a shingle.
-const SHINGLE_WORDS: usize = 4;
+/// Words in a shingle. Each changed word changes as many shingles, so short ones keep what a site shows to one visitor
+/// only (a time, an offer) from outweighing a short page.
+const SHINGLE_WORDS: usize = 2;
 
 /// One page's record: canonical JSON with the page's URL under `url`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,7 +143,7 @@ pub fn result_root(sorted: &[Record]) -> Hash {
     merkle::Tree::new(sorted.iter().map(Record::leaf).collect()).root()
 }
 
-/// The sketch of a set of records: over the distinct runs of four words in each member.
+/// The sketch of a set of records: over the distinct runs of two words in each member.
 ///
 /// Distinct, because what stands on every page of a site would otherwise outvote what the pages say.
 pub fn sketch(records: &[Record]) -> Sketch {
