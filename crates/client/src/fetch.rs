@@ -109,6 +109,19 @@ impl Connection {
         self.read("reading a balance", || self.rpc().get_balance(address)).await
     }
 
+    /// Lamports that an account of so many bytes must hold.
+    pub async fn rent(&self, bytes: usize) -> Result<u64, Error> {
+        self.read("reading the rent", || {
+            self.rpc().get_minimum_balance_for_rent_exemption(bytes)
+        })
+        .await
+    }
+
+    /// The latest confirmed slot.
+    pub async fn slot(&self) -> Result<u64, Error> {
+        self.read("reading the slot", || self.rpc().get_slot()).await
+    }
+
     /// The chain's clock in Unix seconds: what every deadline is compared with. It may differ from this machine's.
     pub async fn unix_timestamp(&self) -> Result<i64, Error> {
         /// Offset of `unix_timestamp` in the clock sysvar: slot, epoch start, epoch, leader schedule epoch come first.

@@ -72,13 +72,17 @@ async fn signatures(connection: &Connection, address: &Address) -> Result<Vec<St
         }
         let rows: Vec<Value> = connection
             .read("listing transactions", || {
-                connection
-                    .rpc()
-                    .send(RpcRequest::GetSignaturesForAddress, json!([address.to_string(), options]))
+                connection.rpc().send(
+                    RpcRequest::GetSignaturesForAddress,
+                    json!([address.to_string(), options]),
+                )
             })
             .await?;
         let full = rows.len() == PAGE;
-        all.extend(rows.iter().filter_map(|row| Some(row.get("signature")?.as_str()?.to_owned())));
+        all.extend(
+            rows.iter()
+                .filter_map(|row| Some(row.get("signature")?.as_str()?.to_owned())),
+        );
         if !full {
             return Ok(all);
         }
@@ -89,10 +93,13 @@ async fn transaction(connection: &Connection, signature: &str) -> Result<Entry, 
     let options = json!({ "encoding": "json", "commitment": "confirmed", "maxSupportedTransactionVersion": 1 });
     let answer: Value = connection
         .read("reading a transaction", || {
-            connection.rpc().send(RpcRequest::GetTransaction, json!([signature, options]))
+            connection
+                .rpc()
+                .send(RpcRequest::GetTransaction, json!([signature, options]))
         })
         .await?;
-    decode(signature, &answer).ok_or_else(|| Error::Unexpected(format!("the node's answer about transaction {signature}")))
+    decode(signature, &answer)
+        .ok_or_else(|| Error::Unexpected(format!("the node's answer about transaction {signature}")))
 }
 
 /// Takes the RPC's answer apart; `None` where it is not of the documented shape.
@@ -112,7 +119,11 @@ fn decode(signature: &str, answer: &Value) -> Option<Entry> {
         .map(|lines| lines.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
     let instructions = message.get("instructions")?.as_array()?;
-    let events = if succeeded { recorded_events(meta, &logs) } else { Vec::new() };
+    let events = if succeeded {
+        recorded_events(meta, &logs)
+    } else {
+        Vec::new()
+    };
     Some(Entry {
         signature: signature.parse().ok()?,
         slot: answer.get("slot")?.as_u64()?,
@@ -149,7 +160,9 @@ fn executed(instructions: &[Value], keys: &[Address], logs: &[&str]) -> Option<V
             let index = usize::try_from(instruction.get("programIdIndex")?.as_u64()?).ok()?;
             let program = *keys.get(index)?;
             let data = bs58::decode(instruction.get("data")?.as_str()?).into_vec().ok()?;
-            let compute_units = consumed.next_if(|(logged, _)| *logged == program).map_or(0, |(_, units)| units);
+            let compute_units = consumed
+                .next_if(|(logged, _)| *logged == program)
+                .map_or(0, |(_, units)| units);
             Some(ExecutedInstruction {
                 program,
                 discriminator: data.first().copied().unwrap_or_default(),
@@ -168,7 +181,9 @@ fn consumed_by_top_level(logs: &[&str]) -> Vec<(Address, u64)> {
         match words.as_slice() {
             ["Program", program, "invoke", _] => {
                 depth += 1;
-                if depth == 1 && let Ok(program) = program.parse() {
+                if depth == 1
+                    && let Ok(program) = program.parse()
+                {
                     found.push((program, 0));
                 }
             }

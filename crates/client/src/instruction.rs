@@ -22,6 +22,11 @@ pub(crate) fn build(
     }
 }
 
+/// What a program needs to record an event by calling itself: its event authority and itself, after all other accounts.
+pub(crate) fn event_accounts(program: Address) -> [AccountMeta; 2] {
+    [readonly(lumora_interface::event_authority(&program)), readonly(program)]
+}
+
 pub(crate) fn writable(address: Address) -> AccountMeta {
     AccountMeta::new(address, false)
 }

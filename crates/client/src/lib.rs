@@ -6,7 +6,7 @@
 //! use lumora_interface::registry::Network;
 //!
 //! let connection = Connection::new("http://127.0.0.1:8899")?;
-//! let network: Network = connection.fetch(&lumora_interface::registry::network_address().0).await?;
+//! let network: Network = connection.fetch(&lumora_interface::registry::NETWORK).await?;
 //! let sender = Sender::new(connection, owner);
 //! # Ok(()) }
 //! ```
@@ -27,6 +27,18 @@ pub mod keys;
 pub mod location;
 /// What oracles tell over HTTP, and a client for it.
 pub mod oracle_api;
+
+/// Instructions of program `bandwidth`: the oracle set, epochs, attestations.
+pub mod bandwidth;
+/// Instructions of program `market`: listings, purchases, deliveries.
+pub mod market;
+/// Instructions of program `registry`: the network, nodes, bonds.
+pub mod registry;
+/// Instructions of program `rewards`: the LMR mint, emission, payouts.
+pub mod rewards;
+/// Instructions of program `tasks`: jobs, assignments, settlement.
+pub mod tasks;
+
 /// The ed25519 precompile instruction that carries a quorum's signatures.
 pub mod quorum;
 /// When a node is measured, and by which oracles.

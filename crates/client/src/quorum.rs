@@ -1,45 +1,24 @@
-//! The instruction of the ed25519 program that carries a quorum's signatures of one digest.
+//! The ed25519 precompile instruction that carries a quorum's signatures of one statement. Its layout is the interface's:
+//! the bandwidth program accepts no other.
 
 use {
-    lumora_interface::bandwidth::signatures, solana_address::Address, solana_instruction::Instruction,
+    lumora_core::hash::Hash,
+    lumora_interface::{Address, bandwidth::signatures},
+    solana_instruction::Instruction,
     solana_signature::Signature,
 };
 
-/// Builds the instruction for one digest and the signatures of several oracles over it; it must stand just before the
-/// instruction that counts them. The layout is the one that `bandwidth` accepts (`lumora_interface::bandwidth::signatures`).
+/// Has the precompile verify the signatures of several keys over one digest; must stand directly before `submit_attestation`.
 ///
-/// Seven signatures take 804 bytes: with the attestation instruction that is about what fits into one transaction
-/// (1,232 bytes). More are spread over several transactions.
-pub fn signatures_instruction(digest: &[u8; 32], oracle_signatures: &[(Address, Signature)]) -> Instruction {
-    let pairs: Vec<(Address, [u8; 64])> = oracle_signatures
+/// Each signature takes 110 bytes, so that about seven fit into one transaction beside the attestation; more are spread over several.
+pub fn signatures_instruction(digest: &Hash, signed: &[(Address, Signature)]) -> Instruction {
+    let signed: Vec<(Address, [u8; 64])> = signed
         .iter()
         .map(|(key, signature)| (*key, (*signature).into()))
         .collect();
     Instruction {
         program_id: signatures::PROGRAM,
         accounts: vec![],
-        data: signatures::instruction_data(digest, &pairs),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use {super::*, solana_keypair::Keypair, solana_signer::Signer};
-
-    #[test]
-    fn the_program_reads_back_who_signed() {
-        let digest = [7; 32];
-        let signers: Vec<Keypair> = (0..5u8).map(|seed| Keypair::new_from_array([seed + 1; 32])).collect();
-        let carried: Vec<_> = signers
-            .iter()
-            .map(|key| (key.pubkey(), key.sign_message(&digest)))
-            .collect();
-        let data = signatures_instruction(&digest, &carried).data;
-        let read: Vec<_> = signatures::signers(&data, 0, &digest).unwrap().copied().collect();
-        assert_eq!(
-            read,
-            signers.iter().map(|key| key.pubkey().to_bytes()).collect::<Vec<_>>()
-        );
-        assert_eq!(data.len(), 2 + 5 * 14 + 32 + 5 * 96);
+        data: signatures::instruction_data(digest, &signed),
     }
 }

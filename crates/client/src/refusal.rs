@@ -1,7 +1,10 @@
 //! Why a transaction was refused, in words: which program, which of its rules, and what to do.
 
 use {
-    lumora_interface::{Address, bandwidth::BandwidthError, registry::RegistryError, rewards::RewardsError},
+    lumora_interface::{
+        Address, bandwidth::BandwidthError, market::MarketError, registry::RegistryError, rewards::RewardsError,
+        tasks::TasksError,
+    },
     solana_instruction::{Instruction, error::InstructionError},
     solana_transaction_error::TransactionError,
     std::fmt,
@@ -124,6 +127,10 @@ fn custom(program: Option<&Address>, code: u32) -> (String, String) {
             BandwidthError::from_code(code).map(|error| (error.name(), error.message()))
         } else if *program == lumora_interface::rewards::ID {
             RewardsError::from_code(code).map(|error| (error.name(), error.message()))
+        } else if *program == lumora_interface::tasks::ID {
+            TasksError::from_code(code).map(|error| (error.name(), error.message()))
+        } else if *program == lumora_interface::market::ID {
+            MarketError::from_code(code).map(|error| (error.name(), error.message()))
         } else if *program == crate::token::TOKEN_PROGRAM {
             token_error(code)
         } else if *program == solana_sdk_ids::system_program::ID {

@@ -2,6 +2,8 @@
 
 use {
     crate::{Connection, Error},
+    lumora_core::units::Lmr,
+    lumora_interface::rewards,
     solana_address::Address,
     solana_instruction::Instruction,
     spl_associated_token_account_interface::{
@@ -13,15 +15,12 @@ use {
 pub const TOKEN_PROGRAM: Address = Address::from_str_const("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA");
 pub const ASSOCIATED_TOKEN_PROGRAM: Address = spl_associated_token_account_interface::program::ID;
 
-/// Decimals of the LMR mint: 1 LMR is 1,000,000 base units.
-pub const LMR_DECIMALS: u8 = 6;
-
 /// Where the amount stands in a token account: mint and owner come first.
 const AMOUNT_OFFSET: usize = 64;
 
 /// The token account in which `owner` holds LMR.
 pub fn lmr_account(owner: &Address) -> Address {
-    associated_account(owner, &lumora_interface::rewards::mint_address().0)
+    associated_account(owner, &rewards::MINT)
 }
 
 /// The associated token account of any mint of the token program.
@@ -31,12 +30,7 @@ pub fn associated_account(owner: &Address, mint: &Address) -> Address {
 
 /// Creates the wallet's LMR account if it does not exist; costs its rent, paid by `payer`, only then.
 pub fn create_lmr_account(payer: &Address, owner: &Address) -> Instruction {
-    create_associated_token_account_idempotent(
-        payer,
-        owner,
-        &lumora_interface::rewards::mint_address().0,
-        &TOKEN_PROGRAM,
-    )
+    create_associated_token_account_idempotent(payer, owner, &rewards::MINT, &TOKEN_PROGRAM)
 }
 
 /// Moves LMR between two token accounts. `amount` in base units.
@@ -45,10 +39,10 @@ pub fn transfer(from: &Address, to: &Address, owner: &Address, amount: u64) -> I
     const TRANSFER_CHECKED: u8 = 12;
     let mut data = vec![TRANSFER_CHECKED];
     data.extend(amount.to_le_bytes());
-    data.push(LMR_DECIMALS);
+    data.push(Lmr::DECIMALS);
     let accounts = vec![
         crate::instruction::writable(*from),
-        crate::instruction::readonly(lumora_interface::rewards::mint_address().0),
+        crate::instruction::readonly(rewards::MINT),
         crate::instruction::writable(*to),
         crate::instruction::readonly_signer(*owner),
     ];

@@ -1,0 +1,202 @@
+//! Instructions of program `tasks`.
+
+use {
+    crate::{
+        Connection, Error,
+        fetch::decode,
+        instruction::{build, event_accounts, readonly, readonly_signer, writable, writable_signer},
+        token::{TOKEN_PROGRAM, lmr_account},
+    },
+    lumora_core::hash::Hash,
+    lumora_interface::{
+        Address,
+        bandwidth::attestation_address,
+        registry, rewards,
+        tasks::{
+            CreateJobArguments, ID, Job, RevealResultArguments, ShardState, assignment_address, config_address,
+            escrow_address, instruction, job_address, work_address,
+        },
+    },
+    solana_instruction::{AccountMeta, Instruction},
+    solana_sdk_ids::system_program,
+};
+
+/// A replica of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replica {
+    pub job: Address,
+    pub shard: u32,
+    pub replica: u8,
+}
+
+impl Replica {
+    /// Address of the replica's assignment.
+    pub fn assignment(&self) -> Address {
+        assignment_address(&self.job, self.shard, self.replica).0
+    }
+
+    /// The assignments of the shard's other replicas among `others`, as read-only accounts.
+    fn siblings(self, others: impl Iterator<Item = u8>) -> impl Iterator<Item = AccountMeta> {
+        others
+            .filter(move |other| *other != self.replica)
+            .map(move |replica| readonly(Self { replica, ..self }.assignment()))
+    }
+}
+
+/// An assigned replica as `settle_shard` pays it; the assignment's account names all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    pub replica: u8,
+    /// The node's account.
+    pub node: Address,
+    /// Wallet that owns the node and is paid.
+    pub owner: Address,
+    /// Who gets the assignment's rent back.
+    pub rent_payer: Address,
+}
+
+/// Names the token account that receives the fees.
+pub fn initialize(authority: &Address, treasury: &Address) -> Instruction {
+    let accounts = vec![
+        writable_signer(*authority),
+        readonly(registry::NETWORK),
+        readonly(*treasury),
+        writable(config_address().0),
+        readonly(system_program::ID),
+    ];
+    build(ID, instruction::INITIALIZE, &(), accounts)
+}
+
+/// Creates a job and puts `price x replicas x shards` of the client's LMR into its escrow.
+pub fn create_job(client: &Address, id: u64, shard_count: u32, arguments: &CreateJobArguments) -> Instruction {
+    let (job, _) = job_address(client, id);
+    let mut accounts = vec![
+        writable_signer(*client),
+        readonly(registry::NETWORK),
+        readonly(config_address().0),
+        writable(job),
+        writable(escrow_address(&job).0),
+        readonly(rewards::MINT),
+        writable(lmr_account(client)),
+        readonly(TOKEN_PROGRAM),
+        readonly(system_program::ID),
+    ];
+    accounts.extend(event_accounts(ID));
+    build(ID, instruction::CREATE_JOB, &(id, shard_count, arguments), accounts)
+}
+
+/// Takes a replica for a node. `state`: the shard's state byte as last seen; its assigned replicas must be shown.
+pub fn claim_shard(operator: &Address, node: &Address, replica: Replica, state: ShardState) -> Instruction {
+    let mut accounts = vec![
+        writable_signer(*operator),
+        readonly(registry::NETWORK),
+        readonly(*node),
+        readonly(attestation_address(node).0),
+        writable(replica.job),
+        writable(replica.assignment()),
+        writable(work_address(node).0),
+        readonly(system_program::ID),
+    ];
+    accounts.extend(replica.siblings((0..u8::MAX).filter(|other| state.has(*other))));
+    build(
+        ID,
+        instruction::CLAIM_SHARD,
+        &(replica.shard, replica.replica),
+        accounts,
+    )
+}
+
+/// Commits to a result (`lumora_core::result::commitment`).
+pub fn commit_result(operator: &Address, replica: Replica, commitment: &Hash) -> Instruction {
+    let accounts = vec![readonly_signer(*operator), writable(replica.assignment())];
+    build(ID, instruction::COMMIT_RESULT, commitment, accounts)
+}
+
+/// Shows the result, once all of the job's `replicas` of the shard have committed.
+pub fn reveal_result(
+    operator: &Address,
+    replica: Replica,
+    replicas: u8,
+    arguments: &RevealResultArguments,
+) -> Instruction {
+    let mut accounts = vec![
+        readonly_signer(*operator),
+        writable(replica.job),
+        writable(replica.assignment()),
+    ];
+    accounts.extend(replica.siblings(0..replicas));
+    build(ID, instruction::REVEAL_RESULT, arguments, accounts)
+}
+
+/// Pays those who agree. `assigned`: every assigned replica of the shard. Anybody may call it.
+pub fn settle_shard(job: &Address, treasury: &Address, shard: u32, assigned: &[Assigned]) -> Instruction {
+    let mut accounts = vec![
+        writable(*job),
+        writable(escrow_address(job).0),
+        writable(*treasury),
+        readonly(TOKEN_PROGRAM),
+    ];
+    accounts.extend(event_accounts(ID));
+    let mut assigned = assigned.to_vec();
+    assigned.sort_unstable_by_key(|one| one.replica);
+    for one in assigned {
+        accounts.extend([
+            writable(assignment_address(job, shard, one.replica).0),
+            writable(work_address(&one.node).0),
+            writable(lmr_account(&one.owner)),
+            writable(one.rent_payer),
+        ]);
+    }
+    build(ID, instruction::SETTLE_SHARD, &shard, accounts)
+}
+
+/// Frees a replica whose node ran out of time. `replicas` as in the job. Anybody may call it.
+pub fn expire_assignment(replica: Replica, replicas: u8, node: &Address, rent_payer: &Address) -> Instruction {
+    let mut accounts = vec![
+        writable(replica.job),
+        writable(replica.assignment()),
+        writable(work_address(node).0),
+        writable(*rent_payer),
+    ];
+    accounts.extend(replica.siblings(0..replicas));
+    build(ID, instruction::EXPIRE_ASSIGNMENT, &(), accounts)
+}
+
+/// Stops further claims.
+pub fn cancel_job(client: &Address, job: &Address) -> Instruction {
+    build(
+        ID,
+        instruction::CANCEL_JOB,
+        &(),
+        vec![readonly_signer(*client), writable(*job)],
+    )
+}
+
+/// Ends a job: what is left of the escrow, and all rent, go back to its client. Anybody may call it.
+pub fn close_job(job: &Address, client: &Address) -> Instruction {
+    let mut accounts = vec![
+        writable(*job),
+        writable(escrow_address(job).0),
+        writable(*client),
+        writable(lmr_account(client)),
+        readonly(TOKEN_PROGRAM),
+    ];
+    accounts.extend(event_accounts(ID));
+    build(ID, instruction::CLOSE_JOB, &(), accounts)
+}
+
+impl Connection {
+    /// A job and the state of each of its shards; `None` once it is closed.
+    pub async fn job(&self, address: &Address) -> Result<Option<(Job, Vec<ShardState>)>, Error> {
+        let Some(account) = self.account(address).await? else {
+            return Ok(None);
+        };
+        let job: Job = decode(address, &account)?;
+        let states = Job::shard_states(&account.data)
+            .iter()
+            .copied()
+            .map(ShardState)
+            .collect();
+        Ok(Some((job, states)))
+    }
+}
