@@ -1,5 +1,9 @@
 //! The manifest: what a job fetches and what it extracts. A JSON file; its hash stands in the job on chain, so that
-//! every replica works from the same one.
+//! every replica works from the same one. For example:
+//!
+//! ```json
+#![doc = include_str!("../examples/manifest.json")]
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -442,6 +446,12 @@ mod tests {
         let mut manifest = valid();
         manifest[name] = value;
         Manifest::from_json(manifest.to_string().as_bytes())
+    }
+
+    #[test]
+    fn the_documented_example_is_valid() {
+        let manifest = Manifest::from_json(include_bytes!("../examples/manifest.json")).unwrap();
+        assert_eq!(manifest.urls(None).unwrap().len(), 2);
     }
 
     #[test]

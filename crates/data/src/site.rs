@@ -31,7 +31,7 @@ pub struct SiteOptions {
     pub root: PathBuf,
     /// Served as `/robots.txt`, whatever the folder holds; 404 if none.
     pub robots_txt: Option<String>,
-    /// Whether each HTML page carries a line that differs between visits (a time, an offer), as real pages do.
+    /// Whether each HTML page carries a line that differs between visits (a counter), as real pages do.
     pub visit_noise: bool,
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
@@ -311,10 +311,7 @@ fn content_type(file: &Path) -> &'static str {
 
 /// A line before the end of the body that another visitor would not see.
 fn add_noise(page: &mut Vec<u8>, visit: u64) {
-    let line = format!(
-        "<aside class=\"visit\">Visit {visit}: today's offer is number {}.</aside>",
-        visit.wrapping_mul(2_654_435_761) % 1_000
-    );
+    let line = format!("<aside class=\"visit\">You are visitor {visit} of this site.</aside>");
     let at = page
         .windows(7)
         .rposition(|bytes| bytes == b"</body>")
