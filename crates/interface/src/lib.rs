@@ -12,7 +12,7 @@
 //! addresses. Never deploy to a public cluster with them.
 
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 #[cfg(test)]
@@ -33,6 +33,8 @@ pub mod bandwidth;
 pub mod market;
 pub mod registry;
 pub mod rewards;
+#[cfg(feature = "anchor")]
+pub mod self_call;
 pub mod tasks;
 #[cfg(feature = "anchor")]
 pub mod tokens;

@@ -7,8 +7,11 @@ use core::mem::MaybeUninit;
 
 use anchor_lang::{
     Error, Id, Result,
-    cpi::{CpiSeed, CpiSigner},
-    pinocchio::{account::AccountView, cpi::CpiAccount, instruction::InstructionAccount},
+    cpi::{CpiSeed, CpiSigner, InstructionAccount, InstructionView},
+    pinocchio::{
+        account::AccountView,
+        cpi::{CpiAccount, invoke_signed_unchecked},
+    },
     programs::Token,
 };
 use pinocchio_token::instructions::{Batch, CloseAccount, InitializeAccount3, IntoBatch, Transfer};
@@ -122,4 +125,80 @@ pub fn pay_out<'a>(
         return Ok(());
     }
     batch.invoke_signed(&[CpiSigner::from(seeds)])
+}
+
+/// Moves tokens between accounts that the framework holds as `Account`s: it marks those as borrowed for the whole
+/// instruction, which every checked call refuses.
+#[inline(never)]
+pub fn transfer_checked(
+    [from, mint, to, authority]: [&AccountView; 4],
+    amount: u64,
+    decimals: u8,
+    signers: &[CpiSigner],
+) -> Result<()> {
+    const TRANSFER_CHECKED: u8 = 12;
+    call(
+        &[
+            InstructionAccount::writable(from.address()),
+            InstructionAccount::readonly(mint.address()),
+            InstructionAccount::writable(to.address()),
+            InstructionAccount::readonly_signer(authority.address()),
+        ],
+        &[from, mint, to, authority].map(CpiAccount::from),
+        &checked_data(TRANSFER_CHECKED, amount, decimals),
+        signers,
+    );
+    Ok(())
+}
+
+/// Mints tokens into an account that the framework holds as an `Account`; see [`transfer_checked`].
+#[inline(never)]
+pub fn mint_to_checked(
+    [mint, to, authority]: [&AccountView; 3],
+    amount: u64,
+    decimals: u8,
+    signers: &[CpiSigner],
+) -> Result<()> {
+    const MINT_TO_CHECKED: u8 = 14;
+    call(
+        &[
+            InstructionAccount::writable(mint.address()),
+            InstructionAccount::writable(to.address()),
+            InstructionAccount::readonly_signer(authority.address()),
+        ],
+        &[mint, to, authority].map(CpiAccount::from),
+        &checked_data(MINT_TO_CHECKED, amount, decimals),
+        signers,
+    );
+    Ok(())
+}
+
+fn checked_data(instruction: u8, amount: u64, decimals: u8) -> [u8; 10] {
+    let mut data = [0; 10];
+    data[0] = instruction;
+    data[1..9].copy_from_slice(&amount.to_le_bytes());
+    data[9] = decimals;
+    data
+}
+
+#[allow(
+    unsafe_code,
+    reason = "the framework's borrow marks are for Rust references, and none is alive here"
+)]
+fn call(metas: &[InstructionAccount], accounts: &[CpiAccount], data: &[u8], signers: &[CpiSigner]) {
+    let program_id = Token::id();
+    // SAFETY: the accounts are those of `metas`, in their order. What the Token program writes is read through raw
+    // pointers by the framework's wrappers, and no reference into it is alive during the call. A failure ends the
+    // instruction, so there is no result to look at.
+    unsafe {
+        invoke_signed_unchecked(
+            &InstructionView {
+                program_id: &program_id,
+                accounts: metas,
+                data,
+            },
+            accounts,
+            signers,
+        )
+    }
 }

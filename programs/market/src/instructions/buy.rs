@@ -11,6 +11,7 @@ use lumora_core::delivery::Point;
 use lumora_interface::{
     market::{listing_state, purchase_state},
     registry::{Network, pause},
+    self_call,
     tokens::{self, Funding},
 };
 
@@ -127,6 +128,10 @@ pub(crate) fn handler(ctx: &mut Context<Buy>, index: u32, arguments: BuyArgument
     purchase.deadline = deadline;
     let listing = &mut *accounts.listing;
     listing.open_purchases = listing.open_purchases.checked_add(1).ok_or(MarketError::Overflow)?;
-    emit_cpi!(event);
-    Ok(())
+    self_call::record(
+        &event,
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )
 }

@@ -9,6 +9,7 @@ use lumora_core::{
 };
 use lumora_interface::{
     market::{MAX_PAYEES, purchase_state},
+    self_call,
     tokens::{self, Payment},
 };
 
@@ -138,6 +139,10 @@ pub(crate) fn handler(ctx: &mut Context<Deliver>, arguments: DeliverArguments) -
     listing.open_purchases = listing.open_purchases.checked_sub(1).ok_or(MarketError::Invariant)?;
     listing.sales = listing.sales.checked_add(1).ok_or(MarketError::Overflow)?;
     listing.volume = listing.volume.checked_add(amount).ok_or(MarketError::Overflow)?;
-    emit_cpi!(event);
-    Ok(())
+    self_call::record(
+        &event,
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )
 }

@@ -4,6 +4,7 @@ use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
 use lumora_interface::{
     market::purchase_state,
+    self_call,
     tokens::{self, Payment},
 };
 
@@ -75,6 +76,10 @@ pub(crate) fn handler(ctx: &mut Context<Refund>) -> Result<()> {
     let listing = &mut *accounts.listing;
     listing.open_purchases = listing.open_purchases.checked_sub(1).ok_or(MarketError::Invariant)?;
     listing.refunds = listing.refunds.checked_add(1).ok_or(MarketError::Overflow)?;
-    emit_cpi!(event);
-    Ok(())
+    self_call::record(
+        &event,
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )
 }

@@ -3,8 +3,7 @@
 use anchor_lang::prelude::*;
 use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
-use lumora_interface::{registry as interface, rewards};
-use pinocchio_token::instructions::TransferChecked;
+use lumora_interface::{registry as interface, rewards, tokens};
 
 use crate::{
     constants::VERSION,
@@ -55,15 +54,17 @@ pub(crate) fn handler(ctx: &mut Context<DepositBond>, arguments: DepositBondArgu
         );
     }
     let accounts = &mut ctx.accounts;
-    TransferChecked::new(
-        accounts.source.account(),
-        accounts.mint.account(),
-        accounts.vault.account(),
-        accounts.depositor.account(),
+    tokens::transfer_checked(
+        [
+            accounts.source.account(),
+            accounts.mint.account(),
+            accounts.vault.account(),
+            accounts.depositor.account(),
+        ],
         amount,
         Lmr::DECIMALS,
-    )
-    .invoke()?;
+        &[],
+    )?;
     accounts.node.bond = accounts.node.bond.checked_add(amount).ok_or(RegistryError::Overflow)?;
     accounts.network.bonded = accounts
         .network

@@ -3,8 +3,7 @@
 use anchor_lang::{cpi::CpiSigner, prelude::*};
 use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
-use lumora_interface::{bandwidth::Attestation, registry::Node, rewards as interface};
-use pinocchio_token::instructions::TransferChecked;
+use lumora_interface::{bandwidth::Attestation, registry::Node, rewards as interface, tokens};
 
 use crate::{
     constants::VERSION,
@@ -78,15 +77,17 @@ pub(crate) fn handler(ctx: &mut Context<Claim>) -> Result<()> {
     let claimed = accounts.emission.claimed.checked_add(amount);
     accounts.emission.claimed = claimed.ok_or(RewardsError::Overflow)?;
     accounts.emission.invariant()?;
-    TransferChecked::new(
-        accounts.pool.account(),
-        accounts.mint.account(),
-        accounts.destination.account(),
-        accounts.emission.account(),
+    tokens::transfer_checked(
+        [
+            accounts.pool.account(),
+            accounts.mint.account(),
+            accounts.destination.account(),
+            accounts.emission.account(),
+        ],
         amount,
         Lmr::DECIMALS,
-    )
-    .invoke_signed(&[CpiSigner::from(&Emission::signer_seeds(&bump))])?;
+        &[CpiSigner::from(&Emission::signer_seeds(&bump))],
+    )?;
     emit_cpi!(RewardClaimed {
         version: VERSION,
         _padding: [0; 7],

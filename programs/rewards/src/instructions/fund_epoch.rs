@@ -3,8 +3,7 @@
 use anchor_lang::{cpi::CpiSigner, prelude::*};
 use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::{Lmr, Seconds};
-use lumora_interface::{bandwidth::Epoch, rewards as interface};
-use pinocchio_token::instructions::MintToChecked;
+use lumora_interface::{bandwidth::Epoch, rewards as interface, tokens};
 
 use crate::{constants::VERSION, error::RewardsError, events::EpochFunded, state::Emission};
 
@@ -59,14 +58,16 @@ pub(crate) fn handler(ctx: &mut Context<FundEpoch>) -> Result<()> {
     accounts.emission.minted = cumulative;
     accounts.emission.fundable_from = number.checked_add(1).ok_or(RewardsError::Overflow)?;
     accounts.emission.invariant()?;
-    MintToChecked::new(
-        accounts.mint.account(),
-        accounts.pool.account(),
-        accounts.emission.account(),
+    tokens::mint_to_checked(
+        [
+            accounts.mint.account(),
+            accounts.pool.account(),
+            accounts.emission.account(),
+        ],
         amount,
         Lmr::DECIMALS,
-    )
-    .invoke_signed(&[CpiSigner::from(&Emission::signer_seeds(&bump))])?;
+        &[CpiSigner::from(&Emission::signer_seeds(&bump))],
+    )?;
     emit_cpi!(EpochFunded {
         version: VERSION,
         _padding: [0; 7],

@@ -5,9 +5,8 @@ use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
 use lumora_interface::{
     registry::{self, Network},
-    rewards as interface,
+    rewards as interface, tokens,
 };
-use pinocchio_token::instructions::TransferChecked;
 
 use crate::{constants::VERSION, error::RewardsError, events::Granted, state::Emission};
 
@@ -60,15 +59,17 @@ pub(crate) fn handler(ctx: &mut Context<Grant>, arguments: GrantArguments) -> Re
         .ok_or(RewardsError::Overflow)?;
     accounts.emission.early_granted = granted;
     accounts.emission.invariant()?;
-    TransferChecked::new(
-        accounts.early_pool.account(),
-        accounts.mint.account(),
-        accounts.destination.account(),
-        accounts.emission.account(),
+    tokens::transfer_checked(
+        [
+            accounts.early_pool.account(),
+            accounts.mint.account(),
+            accounts.destination.account(),
+            accounts.emission.account(),
+        ],
         amount,
         Lmr::DECIMALS,
-    )
-    .invoke_signed(&[CpiSigner::from(&Emission::signer_seeds(&bump))])?;
+        &[CpiSigner::from(&Emission::signer_seeds(&bump))],
+    )?;
     emit_cpi!(Granted {
         version: VERSION,
         _padding: [0; 7],

@@ -9,8 +9,8 @@ use lumora_core::units::{Bps, Lmr};
 use lumora_interface::{
     registry::{self, Network},
     rewards::EARLY_POOL_AMOUNT,
+    tokens,
 };
-use pinocchio_token::instructions::MintToChecked;
 
 use crate::{constants::VERSION, error::RewardsError, events::EmissionInitialized, state::Emission};
 
@@ -71,14 +71,16 @@ pub(crate) fn handler(ctx: &mut Context<Initialize>, arguments: InitializeReward
 
     let bump = [ctx.bumps.emission];
     let accounts = &mut ctx.accounts;
-    MintToChecked::new(
-        accounts.mint.account(),
-        accounts.early_pool.account(),
-        accounts.emission.account(),
+    tokens::mint_to_checked(
+        [
+            accounts.mint.account(),
+            accounts.early_pool.account(),
+            accounts.emission.account(),
+        ],
         EARLY_POOL_AMOUNT,
         Lmr::DECIMALS,
-    )
-    .invoke_signed(&[CpiSigner::from(&Emission::signer_seeds(&bump))])?;
+        &[CpiSigner::from(&Emission::signer_seeds(&bump))],
+    )?;
     emit_cpi!(EmissionInitialized {
         version: VERSION,
         _padding: [0; 7],

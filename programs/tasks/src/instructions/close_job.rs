@@ -5,7 +5,10 @@ use anchor_lang::{
     prelude::*,
 };
 use anchor_spl::token::Token;
-use lumora_interface::tokens::{self, Payment};
+use lumora_interface::{
+    self_call,
+    tokens::{self, Payment},
+};
 
 use crate::{constants::VERSION, error::TasksError, events::JobClosed, state::Job};
 
@@ -82,6 +85,10 @@ pub(crate) fn handler(ctx: &mut Context<CloseJob>) -> Result<()> {
         }],
         Some(accounts.client.account()),
     )?;
-    emit_cpi!(event);
-    Ok(())
+    self_call::record(
+        &event,
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )
 }

@@ -10,6 +10,7 @@ use anchor_spl::token::Token;
 use lumora_core::{geo::UnitVector, units::Bps};
 use lumora_interface::{
     registry::{Network, pause},
+    self_call,
     tasks::{MAX_REPLICAS, MAX_SHARDS},
     tokens::{self, Funding},
 };
@@ -140,8 +141,12 @@ pub(crate) fn handler(
     job.reveal_seconds = arguments.reveal_seconds;
     job.record(&event);
     job.invariant()?;
-    emit_cpi!(event);
-    Ok(())
+    self_call::record(
+        &event,
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )
 }
 
 fn validate(shard_count: u32, arguments: &CreateJobArguments, now: i64) -> Result<()> {

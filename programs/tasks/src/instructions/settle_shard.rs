@@ -11,6 +11,7 @@ use lumora_core::{
     units::Bps,
 };
 use lumora_interface::{
+    self_call,
     tasks::{MAX_REPLICAS, ShardState},
     tokens::{self, Payment},
 };
@@ -127,8 +128,12 @@ pub(crate) fn handler(ctx: &mut Context<SettleShard>, shard: u32) -> Result<()> 
     if winners != 0 {
         pay(&ctx.accounts, ctx.program_id, &payments, fees)?;
     }
-    emit_cpi!(event);
-    Ok(())
+    self_call::record(
+        &event,
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )
 }
 
 /// The winning replicas as a bitmap. Refuses while a missing result may still come.
