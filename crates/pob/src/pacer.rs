@@ -251,17 +251,22 @@ impl Pacer {
         self.recent.iter().rev().take_while(|answer| answer.sent >= began + TRAIN_US * 8 / 10).map(|answer| answer.queue).min()
     }
 
-    /// Moves the estimate towards what is delivered: by 3 % a millisecond upwards at most, but downwards by 0.2 % only. A
-    /// process that is not scheduled for 30 ms looks like a link that stood still, and must not be believed
+    /// Moves the estimate towards what is delivered: by 3 % a millisecond upwards at most, but downwards by 0.2 %
+    /// only, as long as the queue is not far too long. A process that is not scheduled for 30 ms looks like a link that stood still, and must not be believed
     /// at once; too high an estimate does no harm, because the rate follows the queue as well.
     fn learn(&mut self, now: Micros, since: Micros) {
         let elapsed = now.saturating_sub(self.learned.unwrap_or(now)).min(5_000);
         self.learned = Some(now);
         let Some(delivered) = self.delivered(now, |answer| answer.sent >= since) else { return };
-        // With no queue, the link would have taken more.
-        let was_full = self.recent.back().is_some_and(|answer| answer.queue > BUSY_QUEUE_US);
-        let lowest = if was_full { self.estimate - self.estimate * elapsed / 500_000 } else { self.estimate };
-        let highest = self.estimate + self.estimate * 3 * elapsed / 100_000;
+        let queue = self.recent.iter().rev().take(3).map(|answer| answer.queue).min().unwrap_or(0);
+        let per_second = match queue {
+            // With no queue, the link would have taken more.
+            0..=BUSY_QUEUE_US => 0,
+            _ if queue > self.target_queue() + 6_000 => 20,
+            _ => 2,
+        };
+        let lowest = self.estimate.saturating_sub(self.estimate * per_second * elapsed / PPM);
+        let highest = self.estimate + self.estimate * 30 * elapsed / PPM;
         self.estimate = delivered.clamp(lowest, highest);
     }
 
@@ -292,7 +297,7 @@ impl Pacer {
             let busy_since = *self.busy_since.get_or_insert(answer.at);
             let lasting = answer.at >= busy_since + LASTING_US || (at_limit && self.first_steady.is_none());
             let drained = answer.queue <= self.target_queue() + 2_000;
-            let patience = 80_000 + 2 * self.round_trip;
+            let patience = 200_000 + 2 * self.round_trip;
             if self.steady_since.is_none() && lasting && (drained || answer.at > since + patience) {
                 self.steady_since = Some(self.answered_chunks - 1);
                 self.first_steady.get_or_insert(answer.at);

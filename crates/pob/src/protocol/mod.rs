@@ -31,6 +31,8 @@ mod challenger;
 mod prover;
 mod receiver;
 mod sender;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 
