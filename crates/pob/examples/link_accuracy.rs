@@ -18,7 +18,9 @@ async fn main() -> anyhow::Result<()> {
     if let [mode, target, key] = &arguments[..]
         && mode == "prover"
     {
-        let key: [u8; 32] = hex::decode(key)?.try_into().map_err(|_| anyhow::anyhow!("a key has 32 bytes"))?;
+        let key: [u8; 32] = hex::decode(key)?
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("a key has 32 bytes"))?;
         measure(target.parse()?, key, &Identity::generate(), Request::default()).await?;
         return Ok(());
     }
@@ -30,21 +32,41 @@ async fn main() -> anyhow::Result<()> {
     }
     let namespaces = std::env::var_os("LUMORA_RELAY").is_none() && Link::is_available().is_ok();
     cleanup_stale().ok();
-    println!("links: {}", if namespaces { "network namespaces, tc tbf" } else { "relay in user space" });
-    println!("{:>9}  {:^37}  {:^37}  {:>8} {:>7}", "set", "down kbit/s", "up kbit/s", "MB", "wall ms");
-    println!("{:>9}  {:>9} {:>8} {:>8} {:>9}  {:>9} {:>8} {:>8} {:>9}", "kbit/s", "median", "error", "worst", "ms", "median", "error", "worst", "ms");
+    println!(
+        "links: {}",
+        if namespaces {
+            "network namespaces, tc tbf"
+        } else {
+            "relay in user space"
+        }
+    );
+    println!(
+        "{:>9}  {:^37}  {:^37}  {:>8} {:>7}",
+        "set", "down kbit/s", "up kbit/s", "MB", "wall ms"
+    );
+    println!(
+        "{:>9}  {:>9} {:>8} {:>8} {:>9}  {:>9} {:>8} {:>8} {:>9}",
+        "kbit/s", "median", "error", "worst", "ms", "median", "error", "worst", "ms"
+    );
     for rate in rates {
         let mut receipts = Vec::new();
         let mut walls = Vec::new();
         for _ in 0..runs {
             let started = Instant::now();
-            let receipt = if namespaces { over_link(rate).await } else { over_relay(rate).await };
+            let receipt = if namespaces {
+                over_link(rate).await
+            } else {
+                over_relay(rate).await
+            };
             match receipt {
                 Ok((receipt, wall)) => {
                     receipts.push(receipt);
                     walls.push(wall.as_millis());
                 }
-                Err(error) => println!("{rate:>9}  failed after {} ms: {error:#}", started.elapsed().as_millis()),
+                Err(error) => println!(
+                    "{rate:>9}  failed after {} ms: {error:#}",
+                    started.elapsed().as_millis()
+                ),
             }
         }
         if receipts.is_empty() {
@@ -55,12 +77,26 @@ async fn main() -> anyhow::Result<()> {
             rates.sort_unstable();
             let error = |measured: u32| (f64::from(measured) / f64::from(rate) - 1.0) * 100.0;
             let median = rates[rates.len() / 2];
-            let worst = rates.iter().map(|rate| error(*rate)).max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(0.0);
+            let worst = rates
+                .iter()
+                .map(|rate| error(*rate))
+                .max_by(|a, b| a.abs().total_cmp(&b.abs()))
+                .unwrap_or(0.0);
             let time = figures.iter().map(|figure| figure.1).sum::<u64>() / figures.len() as u64 / 1_000;
             format!("{median:>9} {:>7.2}% {worst:>7.2}% {time:>9}", error(median))
         };
-        let down = column(receipts.iter().map(|receipt| (receipt.down.kbps, receipt.down.duration_us)).collect());
-        let up = column(receipts.iter().map(|receipt| (receipt.up.kbps, receipt.up.duration_us)).collect());
+        let down = column(
+            receipts
+                .iter()
+                .map(|receipt| (receipt.down.kbps, receipt.down.duration_us))
+                .collect(),
+        );
+        let up = column(
+            receipts
+                .iter()
+                .map(|receipt| (receipt.up.kbps, receipt.up.duration_us))
+                .collect(),
+        );
         let bytes: u64 = receipts
             .iter()
             .map(|receipt| chunk::total(receipt.down.chunks) + chunk::total(receipt.up.chunks))
@@ -81,7 +117,10 @@ async fn over_link(rate: u32) -> anyhow::Result<Measured> {
     let (address, key, mut receipts) = serve(SocketAddr::new(link.host_ip, 0))?;
     let started = Instant::now();
     let mut command = tokio::process::Command::from(link.command(std::env::current_exe()?));
-    let prover = command.args(["prover", &address.to_string(), &hex::encode(key)]).stdout(Stdio::null()).kill_on_drop(true);
+    let prover = command
+        .args(["prover", &address.to_string(), &hex::encode(key)])
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
     let status = prover.status().await?;
     anyhow::ensure!(status.success(), "the prover failed");
     let receipt = receipts.recv().await.ok_or_else(|| anyhow::anyhow!("no receipt"))?;

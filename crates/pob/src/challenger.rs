@@ -35,7 +35,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { network_id: [0; 32], window: Duration::from_millis(350), concurrent: 64 }
+        Self {
+            network_id: [0; 32],
+            window: Duration::from_millis(350),
+            concurrent: 64,
+        }
     }
 }
 
@@ -87,15 +91,25 @@ impl Challenger {
         let bind = |source| PobError::Bind { address, source };
         let socket = transport::socket(address).map_err(bind)?;
         let mut server = ServerConfig::with_crypto(Arc::new(tls::server(&identity)?));
-        server.transport_config(transport::config()).migration(false).max_incoming(4 * config.concurrent.max(1));
+        server
+            .transport_config(transport::config())
+            .migration(false)
+            .max_incoming(4 * config.concurrent.max(1));
         let endpoint =
             Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
-        Ok(Self { endpoint, identity, config })
+        Ok(Self {
+            endpoint,
+            identity,
+            config,
+        })
     }
 
     pub fn local_addr(&self) -> Result<SocketAddr, PobError> {
         let unknown = ([0, 0, 0, 0], 0).into();
-        self.endpoint.local_addr().map_err(|source| PobError::Bind { address: unknown, source })
+        self.endpoint.local_addr().map_err(|source| PobError::Bind {
+            address: unknown,
+            source,
+        })
     }
 
     /// The key that provers must be told.
@@ -165,9 +179,13 @@ impl<P: Policy> Measurement<P> {
             let frame = control.next_frame().await?;
             Ok::<_, PobError>((connection, control, frame))
         };
-        let (connection, mut control, frame) = tokio::time::timeout(HELLO_TIMEOUT, hello)
-            .await
-            .map_err(|_| Violation::TimedOut { expected: "Hello", seconds: HELLO_TIMEOUT.as_secs() })??;
+        let (connection, mut control, frame) =
+            tokio::time::timeout(HELLO_TIMEOUT, hello)
+                .await
+                .map_err(|_| Violation::TimedOut {
+                    expected: "Hello",
+                    seconds: HELLO_TIMEOUT.as_secs(),
+                })??;
 
         let result = match self.admit(&connection, address, frame).await {
             Ok(terms) => self.measure(&connection, &mut control, terms).await,
@@ -186,33 +204,66 @@ impl<P: Policy> Measurement<P> {
     /// The terms, or the frame that refuses.
     async fn admit(&self, connection: &Connection, address: SocketAddr, frame: Frame) -> Result<Terms, Frame> {
         let aborted = |sentence: &str| Frame::refuse(Reason::Aborted as u8, sentence);
-        let Frame::Hello { version, network_id, epoch, round, node, limit_kbps } = frame else {
-            let violation = Violation::Unexpected { frame: frame.name(), expected: "Hello" };
+        let Frame::Hello {
+            version,
+            network_id,
+            epoch,
+            round,
+            node,
+            limit_kbps,
+        } = frame
+        else {
+            let violation = Violation::Unexpected {
+                frame: frame.name(),
+                expected: "Hello",
+            };
             return Err(aborted(&violation.to_string()));
         };
         if version != VERSION {
             return Err(aborted(&Violation::Version(version).to_string()));
         }
         if network_id != self.config.network_id {
-            return Err(aborted("This challenger serves another network. Check which network the node is configured for."));
+            return Err(aborted(
+                "This challenger serves another network. Check which network the node is configured for.",
+            ));
         }
         let prover_key = tls::peer_key(connection).map_err(|error| aborted(&error.to_string()))?;
-        let claim = Claim { prover_key, address, node, epoch, round, limit_kbps };
+        let claim = Claim {
+            prover_key,
+            address,
+            node,
+            epoch,
+            round,
+            limit_kbps,
+        };
         let allowed = match self.policy.decide(claim).await {
             Decision::Allow { limit_kbps } => limit_kbps,
             Decision::Refuse { reason, sentence } => return Err(Frame::refuse(reason, &sentence)),
         };
         let limit_kbps = limit_kbps.min(allowed);
         if limit_kbps == 0 {
-            return Err(aborted("A limit of 0 kbit/s leaves nothing to measure. Raise the node's limit."));
+            return Err(aborted(
+                "A limit of 0 kbit/s leaves nothing to measure. Raise the node's limit.",
+            ));
         }
         let challenger_key = self.identity.public();
         Ok(Terms {
-            context: Context { network_id, epoch, round, node, prover_key, challenger_key },
+            context: Context {
+                network_id,
+                epoch,
+                round,
+                node,
+                prover_key,
+                challenger_key,
+            },
             limit_kbps,
             seed: rand::random(),
             unix_timestamp: unix_timestamp(),
-            window_us: self.config.window.clamp(Duration::from_millis(100), Duration::from_secs(2)).as_micros() as u64,
+            window_us: self
+                .config
+                .window
+                .clamp(Duration::from_millis(100), Duration::from_secs(2))
+                .as_micros() as u64,
         })
     }
 
@@ -237,4 +288,114 @@ impl<P: Policy> Measurement<P> {
 
 fn connection_error(error: impl std::fmt::Display) -> PobError {
     PobError::Connection(error.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use quinn::ClientConfig;
+
+    use super::*;
+    use crate::Request;
+
+    /// A peer that speaks QUIC and TLS rightly and nothing else.
+    async fn connect(challenger: &Challenger) -> (Endpoint, Connection) {
+        let endpoint = Endpoint::client(([127, 0, 0, 1], 0).into()).unwrap();
+        let mut config = ClientConfig::new(Arc::new(tls::client(&Identity::generate(), challenger.key()).unwrap()));
+        config.transport_config(transport::config());
+        let connecting = endpoint
+            .connect_with(config, challenger.local_addr().unwrap(), "challenger.lumora")
+            .unwrap();
+        (endpoint, connecting.await.unwrap())
+    }
+
+    fn challenger(concurrent: usize) -> (Arc<Challenger>, mpsc::Receiver<SignedReceipt>) {
+        let config = Config {
+            concurrent,
+            ..Config::default()
+        };
+        let challenger = Arc::new(Challenger::bind(([127, 0, 0, 1], 0).into(), Identity::generate(), config).unwrap());
+        let (sender, receiver) = mpsc::channel(16);
+        let serving = Arc::clone(&challenger);
+        let everybody = |_: Claim| async { Decision::Allow { limit_kbps: 10_000 } };
+        tokio::spawn(async move { serving.serve(everybody, sender).await });
+        (challenger, receiver)
+    }
+
+    /// What the challenger says to a peer whose first bytes are `bytes`.
+    async fn answer_to(challenger: &Challenger, bytes: &[u8]) -> String {
+        let (_endpoint, connection) = connect(challenger).await;
+        let mut control = Control::new(connection.open_bi().await.unwrap());
+        control.sender.write_all(bytes).await.unwrap();
+        match control.next_frame().await {
+            Ok(Frame::Refuse { sentence, .. }) => sentence,
+            Ok(other) => format!("{other:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn garbage_is_turned_away_and_the_next_prover_is_served() {
+        let (challenger, mut receipts) = challenger(8);
+        for bytes in [&[0xff; 64][..], &[3, 0, 0xee, 1, 2], &Frame::Pong { nonce: 1 }.encode()] {
+            let answer = answer_to(&challenger, bytes).await;
+            assert!(!answer.contains("Commit"), "{answer}");
+        }
+        let hello = Frame::Hello {
+            version: 99,
+            network_id: [0; 32],
+            epoch: 0,
+            round: 0,
+            node: [0; 32],
+            limit_kbps: 1,
+        };
+        let answer = answer_to(&challenger, &hello.encode()).await;
+        assert!(answer.contains("version 99"), "{answer}");
+
+        // Rightly begun, then garbage: recorded as a failure.
+        let hello = Frame::Hello {
+            version: 1,
+            network_id: [0; 32],
+            epoch: 0,
+            round: 0,
+            node: [5; 32],
+            limit_kbps: 9_000,
+        };
+        let (_endpoint, connection) = connect(&challenger).await;
+        let mut control = Control::new(connection.open_bi().await.unwrap());
+        control.send(&hello).await.unwrap();
+        assert!(matches!(
+            control.next_frame().await.unwrap(),
+            Frame::Commit { limit_kbps: 9_000, .. }
+        ));
+        control.sender.write_all(&[0xff; 300]).await.unwrap();
+        let failure = receipts.recv().await.unwrap();
+        failure.verify().unwrap();
+        assert_eq!(
+            (failure.receipt.node, failure.receipt.reason),
+            ([5; 32], Reason::Aborted as u8)
+        );
+
+        let target = challenger.local_addr().unwrap();
+        let signed = crate::measure(target, challenger.key(), &Identity::generate(), Request::default())
+            .await
+            .unwrap();
+        assert_eq!(receipts.recv().await.unwrap(), signed);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn more_than_the_places_are_turned_away_and_silence_frees_a_place() {
+        let (challenger, _receipts) = challenger(1);
+        let (_endpoint, silent) = connect(&challenger).await;
+        let target = challenger.local_addr().unwrap();
+        let identity = Identity::generate();
+        let ask = || crate::measure(target, challenger.key(), &identity, Request::default());
+        assert!(matches!(ask().await, Err(PobError::Connect { .. })));
+        // The silent one is dropped after the time for Hello (and two seconds for it to close).
+        tokio::time::timeout(Duration::from_secs(9), silent.closed())
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        ask().await.unwrap();
+    }
 }

@@ -13,7 +13,11 @@ const LENGTHS: u32 = 6;
 /// Bytes of chunk `index`.
 pub const fn length(index: u32) -> u32 {
     let doublings = index / PER_LENGTH;
-    if doublings < LENGTHS { FIRST << doublings } else { LONGEST }
+    if doublings < LENGTHS {
+        FIRST << doublings
+    } else {
+        LONGEST
+    }
 }
 
 /// Bytes of the first `chunks` chunks.
@@ -38,7 +42,10 @@ mod tests {
             assert_eq!(total(index), sum, "{index}");
             sum += u64::from(length(index));
         }
-        assert_eq!((length(0), length(15), length(16), length(95), length(1_000)), (2_048, 2_048, 4_096, 65_536, 65_536));
+        assert_eq!(
+            (length(0), length(15), length(16), length(95), length(1_000)),
+            (2_048, 2_048, 4_096, 65_536, 65_536)
+        );
         assert_eq!(total(u32::MAX), total(96) + u64::from(u32::MAX - 96) * 65_536);
     }
 }

@@ -32,7 +32,11 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn new((sender, receiver): (SendStream, RecvStream)) -> Self {
-        Self { sender, receiver, decoder: Decoder::default() }
+        Self {
+            sender,
+            receiver,
+            decoder: Decoder::default(),
+        }
     }
 
     /// Waits for one frame.
@@ -79,7 +83,9 @@ pub(crate) async fn run<M: Machine>(
         let _ = control.sender.finish();
     }
     match result {
-        Err(PobError::Violation(Violation::Refused { reason, sentence })) => Err(PobError::Aborted { reason, sentence }),
+        Err(PobError::Violation(Violation::Refused { reason, sentence })) => {
+            Err(PobError::Refused { reason, sentence })
+        }
         other => other,
     }
 }
@@ -156,7 +162,11 @@ impl Payload {
             // The receiver has had enough; the frame that says so is on its way.
             Ok(Ok(()) | Err(WriteError::Stopped(_))) => Ok(()),
             Ok(Err(error)) => Err(PobError::Connection(error.to_string())),
-            Err(_) => Err(Violation::TimedOut { expected: "room for payload", seconds: WRITE_TIMEOUT.as_secs() }.into()),
+            Err(_) => Err(Violation::TimedOut {
+                expected: "room for payload",
+                seconds: WRITE_TIMEOUT.as_secs(),
+            }
+            .into()),
         }
     }
 
@@ -181,7 +191,10 @@ impl Payload {
         let receiver = match &mut self.receiver {
             Some(receiver) => receiver,
             None => {
-                let accepted = connection.accept_uni().await.map_err(|error| PobError::Connection(error.to_string()))?;
+                let accepted = connection
+                    .accept_uni()
+                    .await
+                    .map_err(|error| PobError::Connection(error.to_string()))?;
                 self.receiver.insert(accepted)
             }
         };
@@ -200,6 +213,10 @@ impl Payload {
 async fn within<T, E: std::fmt::Display>(future: impl Future<Output = Result<T, E>>) -> Result<T, PobError> {
     match tokio::time::timeout(WRITE_TIMEOUT, future).await {
         Ok(result) => result.map_err(|error| PobError::Connection(error.to_string())),
-        Err(_) => Err(Violation::TimedOut { expected: "room to write", seconds: WRITE_TIMEOUT.as_secs() }.into()),
+        Err(_) => Err(Violation::TimedOut {
+            expected: "room to write",
+            seconds: WRITE_TIMEOUT.as_secs(),
+        }
+        .into()),
     }
 }

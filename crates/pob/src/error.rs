@@ -19,10 +19,8 @@ pub enum PobError {
     NoPeerKey,
     #[error("the connection broke in the middle of the measurement: {0}. Try again")]
     Connection(String),
-    #[error("the challenger refused to measure: {sentence} (reason {reason})")]
+    #[error("the peer refused: {sentence} (reason {reason})")]
     Refused { reason: u8, sentence: String },
-    #[error("the peer gave the measurement up: {sentence} (reason {reason})")]
-    Aborted { reason: u8, sentence: String },
     #[error(transparent)]
     Violation(#[from] Violation),
     #[error("the receipt does not hold: {0}")]

@@ -19,8 +19,10 @@ pub struct Span {
 impl Span {
     /// The slower of two rates.
     pub fn slower(self, other: Self) -> Self {
-        let (this, that) =
-            (u128::from(self.bytes) * u128::from(other.duration_us), u128::from(other.bytes) * u128::from(self.duration_us));
+        let (this, that) = (
+            u128::from(self.bytes) * u128::from(other.duration_us),
+            u128::from(other.bytes) * u128::from(self.duration_us),
+        );
         if that < this { other } else { self }
     }
 }
@@ -40,10 +42,15 @@ pub fn slope_of_thirds(points: &[Point]) -> Option<Span> {
     let third = points.len() / 3;
     let (first, last) = (&points[..third], &points[points.len() - third..]);
     let sum = |points: &[Point]| {
-        points.iter().fold((0u128, 0u128), |(at, bytes), point| (at + u128::from(point.at), bytes + u128::from(point.bytes)))
+        points.iter().fold((0u128, 0u128), |(at, bytes), point| {
+            (at + u128::from(point.at), bytes + u128::from(point.bytes))
+        })
     };
     let ((first_at, first_bytes), (last_at, last_bytes)) = (sum(first), sum(last));
     let mean = |later: u128, earlier: u128| u64::try_from(later.checked_sub(earlier)? / third as u128).ok();
-    let span = Span { bytes: mean(last_bytes, first_bytes)?, duration_us: mean(last_at, first_at)? };
+    let span = Span {
+        bytes: mean(last_bytes, first_bytes)?,
+        duration_us: mean(last_at, first_at)?,
+    };
     (span.duration_us > 0).then_some(span)
 }

@@ -14,11 +14,23 @@ pub const MAXIMUM_SENTENCE: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Frame {
     /// P: who wants to be measured. `limit_kbps` is the node's own limit.
-    Hello { version: u16, network_id: [u8; 32], epoch: u64, round: u32, node: [u8; 32], limit_kbps: u32 },
+    Hello {
+        version: u16,
+        network_id: [u8; 32],
+        epoch: u64,
+        round: u32,
+        node: [u8; 32],
+        limit_kbps: u32,
+    },
     /// Either: it ends here, and why. `reason` is a reason code.
     Refuse { reason: u8, sentence: String },
     /// C: the commitment to the seed, before any payload.
-    Commit { seed_commitment: [u8; 32], signature: [u8; 64], limit_kbps: u32, unix_timestamp: i64 },
+    Commit {
+        seed_commitment: [u8; 32],
+        signature: [u8; 64],
+        limit_kbps: u32,
+        unix_timestamp: i64,
+    },
     /// C: a round trip is timed.
     Ping { nonce: u64 },
     /// P: the answer to it.
@@ -36,7 +48,10 @@ pub enum Frame {
     /// C: Up is over; so many chunks are in the transcript.
     UpEnd { chunks: u32 },
     /// P: what it moved for others meanwhile.
-    Report { background_down_bytes: u64, background_up_bytes: u64 },
+    Report {
+        background_down_bytes: u64,
+        background_up_bytes: u64,
+    },
     /// C: the receipt, signed.
     Receipt { receipt: Receipt, signature: [u8; 64] },
     /// P: its signature under the same receipt.
@@ -52,7 +67,10 @@ impl Frame {
         while !sentence.is_char_boundary(end) {
             end -= 1;
         }
-        Self::Refuse { reason, sentence: sentence[..end].to_owned() }
+        Self::Refuse {
+            reason,
+            sentence: sentence[..end].to_owned(),
+        }
     }
 
     /// Length and body.
@@ -99,12 +117,16 @@ impl Decoder {
 
     /// The next whole frame, if it is there.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, Violation> {
-        let Some((length, rest)) = self.buffer.split_first_chunk::<2>() else { return Ok(None) };
+        let Some((length, rest)) = self.buffer.split_first_chunk::<2>() else {
+            return Ok(None);
+        };
         let length = usize::from(u16::from_le_bytes(*length));
         if length > MAXIMUM_BODY {
             return Err(Violation::FrameTooLong(length));
         }
-        let Some(body) = rest.get(..length) else { return Ok(None) };
+        let Some(body) = rest.get(..length) else {
+            return Ok(None);
+        };
         let frame = borsh::from_slice(body).map_err(|_| Violation::MalformedFrame)?;
         self.buffer.drain(..2 + length);
         Ok(Some(frame))

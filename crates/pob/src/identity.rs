@@ -12,7 +12,9 @@ pub struct Identity {
 impl Identity {
     /// From the 32-byte ed25519 secret key (the seed of RFC 8032; the first half of a Solana key pair's 64 bytes).
     pub fn from_secret(secret: [u8; 32]) -> Self {
-        Self { signing: SigningKey::from_bytes(&secret) }
+        Self {
+            signing: SigningKey::from_bytes(&secret),
+        }
     }
 
     /// A fresh key from the operating system's randomness.
@@ -44,10 +46,16 @@ impl std::fmt::Debug for Identity {
 /// Whether `signature` is `key`'s over SHA-256(`domain` || `message`). Strict (RFC 8032 with small-order keys
 /// refused), so that every verifier answers the same.
 pub fn verify(key: &[u8; 32], domain: &[u8], message: &[u8], signature: &[u8; 64]) -> bool {
-    VerifyingKey::from_bytes(key)
-        .is_ok_and(|key| key.verify_strict(&digest(domain, message), &Signature::from_bytes(signature)).is_ok())
+    VerifyingKey::from_bytes(key).is_ok_and(|key| {
+        key.verify_strict(&digest(domain, message), &Signature::from_bytes(signature))
+            .is_ok()
+    })
 }
 
 fn digest(domain: &[u8], message: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(domain).chain_update(message).finalize().into()
+    Sha256::new()
+        .chain_update(domain)
+        .chain_update(message)
+        .finalize()
+        .into()
 }

@@ -46,7 +46,10 @@ pub fn direction_key(seed: &[u8; 32], context: &Context, direction: Direction) -
 
 /// The number in the n-th ping: the node cannot know it before it comes.
 pub(crate) fn ping_nonce(seed: &[u8; 32], number: u64) -> u64 {
-    let hash = Sha256::new().chain_update(b"lumora-pob/1 ping\0").chain_update(seed).chain_update(number.to_le_bytes());
+    let hash = Sha256::new()
+        .chain_update(b"lumora-pob/1 ping\0")
+        .chain_update(seed)
+        .chain_update(number.to_le_bytes());
     u64::from_le_bytes(*hash.finalize().first_chunk::<8>().expect("a SHA-256 has 32 bytes"))
 }
 
@@ -58,7 +61,9 @@ pub struct Keystream {
 impl Keystream {
     pub fn new(key: &[u8; 32]) -> Self {
         // A key is used for one stream only, so the counter may start at zero.
-        Self { cipher: Ctr128BE::<Aes256>::new(&(*key).into(), &[0u8; 16].into()) }
+        Self {
+            cipher: Ctr128BE::<Aes256>::new(&(*key).into(), &[0u8; 16].into()),
+        }
     }
 
     /// The next `length` bytes.

@@ -34,6 +34,6 @@ mod transport;
 pub use challenger::{Challenger, Claim, Config, Decision, Policy};
 pub use error::PobError;
 pub use identity::Identity;
-pub use prover::{Background, NoBackground, Request, measure};
 pub use lumora_core::reason::Reason;
+pub use prover::{Background, NoBackground, Request, measure};
 pub use receipt::{DirectionResult, Receipt, SignedReceipt};

@@ -46,8 +46,13 @@ const FIRST_OVERHEAD_PPM: u64 = 1_056_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    Ramp { train_began: Option<Micros>, at_limit_before: bool },
-    Hold { since: Micros },
+    Ramp {
+        train_began: Option<Micros>,
+        at_limit_before: bool,
+    },
+    Hold {
+        since: Micros,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +104,10 @@ impl Pacer {
     /// `limit_kbps`: IP-layer rate never to be exceeded. `round_trip`: smallest seen so far.
     pub fn new(limit_kbps: u32, round_trip: Micros) -> Self {
         let limit = payload_limit(limit_kbps, FIRST_OVERHEAD_PPM);
-        let rate = (limit / 16).min(HIGHEST_START_BYTES_PER_SECOND).max(LOWEST_RATE_BYTES_PER_SECOND).min(limit.max(1));
+        let rate = (limit / 16)
+            .min(HIGHEST_START_BYTES_PER_SECOND)
+            .max(LOWEST_RATE_BYTES_PER_SECOND)
+            .min(limit.max(1));
         Self {
             limit_kbps,
             limit,
@@ -107,7 +115,10 @@ impl Pacer {
             estimate: rate,
             round_trip,
             chunk_bytes: u64::from(chunk::FIRST),
-            phase: Phase::Ramp { train_began: None, at_limit_before: false },
+            phase: Phase::Ramp {
+                train_began: None,
+                at_limit_before: false,
+            },
             credit: 0,
             credited: None,
             sent: 0,
@@ -145,7 +156,11 @@ impl Pacer {
         let room = self.most_unanswered().saturating_sub(unanswered);
         let allowed = (self.credit / PPM).min(room);
         // Small writes cost packets; half a millisecond's worth is as smooth as timers get.
-        if rate == 0 || allowed < (rate / 2_000).max(SMALLEST_BURST) { 0 } else { allowed }
+        if rate == 0 || allowed < (rate / 2_000).max(SMALLEST_BURST) {
+            0
+        } else {
+            allowed
+        }
     }
 
     /// A chunk of `bytes` is begun.
@@ -161,21 +176,36 @@ impl Pacer {
 
     /// The last byte of a chunk was sent.
     pub fn on_chunk_sent(&mut self, now: Micros) {
-        self.outstanding.push_back(Outstanding { sent: now, total: self.sent });
+        self.outstanding.push_back(Outstanding {
+            sent: now,
+            total: self.sent,
+        });
         self.last_chunk_sent = Some(now);
     }
 
     /// The oldest unanswered chunk was answered. False when there is none.
     pub fn on_answer(&mut self, now: Micros) -> bool {
-        let Some(chunk) = self.outstanding.pop_front() else { return false };
+        let Some(chunk) = self.outstanding.pop_front() else {
+            return false;
+        };
         let delay = now.saturating_sub(chunk.sent);
         self.round_trip = self.round_trip.min(delay);
         self.answered = chunk.total;
         self.answered_chunks += 1;
         self.last_answered = Some(chunk);
-        let answer = Answer { at: now, sent: chunk.sent, queue: delay - self.round_trip, total: chunk.total };
+        let answer = Answer {
+            at: now,
+            sent: chunk.sent,
+            queue: delay - self.round_trip,
+            total: chunk.total,
+        };
         self.recent.push_back(answer);
-        while self.recent.front().is_some_and(|oldest| oldest.at + DELIVERY_WINDOW_US < now) && self.recent.len() > 4 {
+        while self
+            .recent
+            .front()
+            .is_some_and(|oldest| oldest.at + DELIVERY_WINDOW_US < now)
+            && self.recent.len() > 4
+        {
             self.recent.pop_front();
         }
         self.advance(now);
@@ -200,10 +230,19 @@ impl Pacer {
 
     fn advance(&mut self, now: Micros) {
         match self.phase {
-            Phase::Ramp { train_began: None, at_limit_before } => {
-                self.phase = Phase::Ramp { train_began: Some(now), at_limit_before };
+            Phase::Ramp {
+                train_began: None,
+                at_limit_before,
+            } => {
+                self.phase = Phase::Ramp {
+                    train_began: Some(now),
+                    at_limit_before,
+                };
             }
-            Phase::Ramp { train_began: Some(began), at_limit_before } => {
+            Phase::Ramp {
+                train_began: Some(began),
+                at_limit_before,
+            } => {
                 let at_limit = self.rate >= self.limit;
                 let queue = self.queue_behind_train(began);
                 if self.overdue(now).max(queue.unwrap_or(0)) > FULL_QUEUE_US {
@@ -218,7 +257,10 @@ impl Pacer {
                         self.hold(now, Some(self.limit), 0);
                     } else {
                         self.rate = (self.rate * 2).min(self.limit);
-                        self.phase = Phase::Ramp { train_began: Some(now), at_limit_before: at_limit };
+                        self.phase = Phase::Ramp {
+                            train_began: Some(now),
+                            at_limit_before: at_limit,
+                        };
                     }
                 }
             }
@@ -229,7 +271,10 @@ impl Pacer {
                 self.rate = (self.estimate * percent / 100).clamp(LOWEST_RATE_BYTES_PER_SECOND, self.limit.max(1));
                 if self.first_steady.is_none() && self.rate < self.limit && self.is_idle(since + 2 * TRAIN_US) {
                     // It was noise that ended the ramp, not a full link.
-                    self.phase = Phase::Ramp { train_began: Some(now), at_limit_before: false };
+                    self.phase = Phase::Ramp {
+                        train_began: Some(now),
+                        at_limit_before: false,
+                    };
                 }
             }
         }
@@ -237,7 +282,9 @@ impl Pacer {
 
     fn hold(&mut self, now: Micros, delivered: Option<u64>, queue: Micros) {
         // Without answers far enough apart: the link took a train's time and the queue's for what was sent in the train's.
-        self.estimate = delivered.unwrap_or(self.rate * TRAIN_US / (TRAIN_US + queue)).min(self.limit);
+        self.estimate = delivered
+            .unwrap_or(self.rate * TRAIN_US / (TRAIN_US + queue))
+            .min(self.limit);
         // While the train was being answered, the queue has run dry.
         if self.predicted_queue(now) < BUSY_QUEUE_US {
             self.credit = self.estimate * LONGEST_BURST_US;
@@ -248,7 +295,12 @@ impl Pacer {
     /// The queue that the end of the train met; `None` until that is answered. The shortest of several answers:
     /// late scheduling lengthens single ones, a full link all of them.
     fn queue_behind_train(&self, began: Micros) -> Option<Micros> {
-        self.recent.iter().rev().take_while(|answer| answer.sent >= began + TRAIN_US * 8 / 10).map(|answer| answer.queue).min()
+        self.recent
+            .iter()
+            .rev()
+            .take_while(|answer| answer.sent >= began + TRAIN_US * 8 / 10)
+            .map(|answer| answer.queue)
+            .min()
     }
 
     /// Moves the estimate towards what is delivered: by 3 % a millisecond upwards at most, but downwards by 0.2 %
@@ -257,8 +309,17 @@ impl Pacer {
     fn learn(&mut self, now: Micros, since: Micros) {
         let elapsed = now.saturating_sub(self.learned.unwrap_or(now)).min(5_000);
         self.learned = Some(now);
-        let Some(delivered) = self.delivered(now, |answer| answer.sent >= since) else { return };
-        let queue = self.recent.iter().rev().take(3).map(|answer| answer.queue).min().unwrap_or(0);
+        let Some(delivered) = self.delivered(now, |answer| answer.sent >= since) else {
+            return;
+        };
+        let queue = self
+            .recent
+            .iter()
+            .rev()
+            .take(3)
+            .map(|answer| answer.queue)
+            .min()
+            .unwrap_or(0);
         let per_second = match queue {
             // With no queue, the link would have taken more.
             0..=BUSY_QUEUE_US => 0,
@@ -273,7 +334,12 @@ impl Pacer {
     /// Payload bytes per second that came through, from the oldest recent answer from which on all are of a kind.
     fn delivered(&self, now: Micros, of_a_kind: impl Fn(&Answer) -> bool) -> Option<u64> {
         let since = now.saturating_sub(DELIVERY_WINDOW_US);
-        let first = self.recent.iter().rev().take_while(|answer| answer.at >= since && of_a_kind(answer)).last()?;
+        let first = self
+            .recent
+            .iter()
+            .rev()
+            .take_while(|answer| answer.at >= since && of_a_kind(answer))
+            .last()?;
         let last = self.recent.back()?;
         let (bytes, time) = (last.total - first.total, last.at - first.at);
         (time >= 5_000 && bytes >= 2 * u64::from(chunk::FIRST)).then(|| bytes * PPM / time)
@@ -290,7 +356,10 @@ impl Pacer {
         let at_limit = self.rate >= self.limit;
         if !at_limit && self.is_idle(since) {
             self.busy_since = None;
-            if self.first_steady.is_some_and(|first| answer.at < first + LONGEST_SEARCH_US) {
+            if self
+                .first_steady
+                .is_some_and(|first| answer.at < first + LONGEST_SEARCH_US)
+            {
                 self.steady_since = None;
             }
         } else if at_limit || answer.queue >= BUSY_QUEUE_US {
@@ -313,7 +382,9 @@ impl Pacer {
 
     /// By how much the oldest unanswered chunk is late.
     fn overdue(&self, now: Micros) -> Micros {
-        self.outstanding.front().map_or(0, |oldest| now.saturating_sub(oldest.sent).saturating_sub(self.round_trip))
+        self.outstanding.front().map_or(0, |oldest| {
+            now.saturating_sub(oldest.sent).saturating_sub(self.round_trip)
+        })
     }
 
     /// At least two packets long, or sending by whole packets would look like a queue on slow links.
@@ -324,7 +395,9 @@ impl Pacer {
     /// The queue that a byte sent now will meet: what the last answered chunk met, plus what was sent since, minus what
     /// the link took away in that time.
     fn predicted_queue(&self, now: Micros) -> Micros {
-        let (Some(last), Some(answer)) = (self.last_answered, self.recent.back()) else { return self.overdue(now) };
+        let (Some(last), Some(answer)) = (self.last_answered, self.recent.back()) else {
+            return self.overdue(now);
+        };
         let sent_since = (self.sent - last.total) * PPM / self.estimate.max(1);
         (answer.queue + sent_since).saturating_sub(now.saturating_sub(last.sent))
     }
@@ -340,7 +413,10 @@ impl Pacer {
 
     fn rate_now(&self, now: Micros) -> u64 {
         match self.phase {
-            Phase::Ramp { train_began: Some(began), .. } if self.train_is_over(began, now) => 0,
+            Phase::Ramp {
+                train_began: Some(began),
+                ..
+            } if self.train_is_over(began, now) => 0,
             _ => self.rate,
         }
     }
@@ -388,7 +464,12 @@ mod tests {
                     let (began, bytes) = *first.get_or_insert((at, answered));
                     if at >= began + 300_000 {
                         let delivered = (answered - bytes) * PPM / (at - began);
-                        return Outcome { delivered, sent: pacer.sent * PPM / now, began, longest_queue };
+                        return Outcome {
+                            delivered,
+                            sent: pacer.sent * PPM / now,
+                            began,
+                            longest_queue,
+                        };
                     }
                 }
             }
@@ -420,11 +501,22 @@ mod tests {
         for megabit in [2u64, 5, 20, 50, 100, 300, 900] {
             for round_trip in [200, 5_000, 20_000, 80_000] {
                 let rate = megabit * 125_000;
-                let Outcome { delivered, began, longest_queue, .. } = run(rate, (rate / 500).max(8_192), round_trip, 1_200_000);
+                let Outcome {
+                    delivered,
+                    began,
+                    longest_queue,
+                    ..
+                } = run(rate, (rate / 500).max(8_192), round_trip, 1_200_000);
                 let case = format!("{megabit} Mbit/s, {round_trip} us");
                 println!("{case}: {delivered} of {rate}, steady after {began} us, queue {longest_queue} us");
-                assert!((delivered as f64 / rate as f64 - 1.0).abs() < 0.01, "{case}: {delivered} of {rate}");
-                assert!(began < 200_000 + 12 * round_trip, "{case}: steady only after {began} us");
+                assert!(
+                    (delivered as f64 / rate as f64 - 1.0).abs() < 0.01,
+                    "{case}: {delivered} of {rate}"
+                );
+                assert!(
+                    began < 200_000 + 12 * round_trip,
+                    "{case}: steady only after {began} us"
+                );
                 // Packets of 1,200 bytes on 2 Mbit/s take 5 ms each.
                 assert!(longest_queue < 60_000, "{case}: a queue of {longest_queue} us");
             }
@@ -438,8 +530,14 @@ mod tests {
             let limit = payload_limit(limit_kbps, FIRST_OVERHEAD_PPM);
             assert!(sent <= limit + limit / 100, "{limit_kbps} kbit/s: {sent} > {limit}");
             // Within a chunk, which is up to 4 % of what is sent in 300 ms.
-            assert!(delivered <= limit + limit / 25, "{limit_kbps} kbit/s: {delivered} > {limit}");
-            assert!(delivered >= limit - limit / 25, "{limit_kbps} kbit/s: {delivered} < {limit}");
+            assert!(
+                delivered <= limit + limit / 25,
+                "{limit_kbps} kbit/s: {delivered} > {limit}"
+            );
+            assert!(
+                delivered >= limit - limit / 25,
+                "{limit_kbps} kbit/s: {delivered} < {limit}"
+            );
         }
     }
 

@@ -71,7 +71,11 @@ pub async fn measure(
     identity: &Identity,
     request: Request,
 ) -> Result<SignedReceipt, PobError> {
-    let local = request.local.unwrap_or(if target.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() });
+    let local = request.local.unwrap_or(if target.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        ([0u16; 8], 0).into()
+    });
     let bind = |source| PobError::Bind { address: local, source };
     let socket = transport::socket(local).map_err(bind)?;
     let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime)).map_err(bind)?;
@@ -79,12 +83,20 @@ pub async fn measure(
     config.transport_config(transport::config());
 
     // The name is not checked: the challenger's key is.
-    let connecting = endpoint.connect_with(config, target, "challenger.lumora").map_err(|error| connect_error(target, error))?;
+    let connecting = endpoint
+        .connect_with(config, target, "challenger.lumora")
+        .map_err(|error| connect_error(target, error))?;
     let connection = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
         .await
-        .map_err(|_| PobError::ConnectTimeout { target, seconds: CONNECT_TIMEOUT.as_secs() })?
+        .map_err(|_| PobError::ConnectTimeout {
+            target,
+            seconds: CONNECT_TIMEOUT.as_secs(),
+        })?
         .map_err(|error| match error {
-            quinn::ConnectionError::TimedOut => PobError::ConnectTimeout { target, seconds: CONNECT_TIMEOUT.as_secs() },
+            quinn::ConnectionError::TimedOut => PobError::ConnectTimeout {
+                target,
+                seconds: CONNECT_TIMEOUT.as_secs(),
+            },
             other => connect_error(target, other),
         })?;
     let result = be_measured(&connection, challenger_key, identity, request).await;
@@ -101,7 +113,10 @@ async fn be_measured(
     identity: &Identity,
     request: Request,
 ) -> Result<SignedReceipt, PobError> {
-    let streams = connection.open_bi().await.map_err(|error| PobError::Connection(error.to_string()))?;
+    let streams = connection
+        .open_bi()
+        .await
+        .map_err(|error| PobError::Connection(error.to_string()))?;
     let mut control = Control::new(streams);
     let context = Context {
         network_id: request.network_id,
@@ -111,16 +126,27 @@ async fn be_measured(
         prover_key: identity.public(),
         challenger_key,
     };
-    let asked = Asked { context, limit_kbps: request.limit_kbps, unix_timestamp: unix_timestamp() };
+    let asked = Asked {
+        context,
+        limit_kbps: request.limit_kbps,
+        unix_timestamp: unix_timestamp(),
+    };
     let mut machine = protocol::Prover::new(identity.clone(), asked);
     driver::run(connection, &mut control, &mut machine, || request.background.bytes()).await?;
-    machine.into_signed().ok_or_else(|| PobError::Connection("it ended without a receipt".into()))
+    machine
+        .into_signed()
+        .ok_or_else(|| PobError::Connection("it ended without a receipt".into()))
 }
 
 fn connect_error(target: SocketAddr, error: impl std::fmt::Display) -> PobError {
-    PobError::Connect { target, reason: error.to_string() }
+    PobError::Connect {
+        target,
+        reason: error.to_string(),
+    }
 }
 
 pub(crate) fn unix_timestamp() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_secs() as i64)
 }

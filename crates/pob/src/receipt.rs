@@ -40,7 +40,11 @@ pub struct Context {
 
 impl Context {
     pub fn digest(&self) -> [u8; 32] {
-        Sha256::new().chain_update(b"lumora-pob/1 context\0").chain_update(encode(self)).finalize().into()
+        Sha256::new()
+            .chain_update(b"lumora-pob/1 context\0")
+            .chain_update(encode(self))
+            .finalize()
+            .into()
     }
 }
 
@@ -138,7 +142,11 @@ impl Receipt {
             let rate = wire::kbps(result.counted_bytes, result.duration_us).min(self.limit_kbps);
             let transcript_bytes = chunk::total(result.chunks);
             if rate != result.kbps {
-                return Err(ReceiptError::Rate { direction, stated: result.kbps, computed: rate });
+                return Err(ReceiptError::Rate {
+                    direction,
+                    stated: result.kbps,
+                    computed: rate,
+                });
             }
             if result.kbps == 0 || result.first_counted_chunk >= result.chunks {
                 return Err(ReceiptError::NothingCounted(direction));
@@ -175,7 +183,12 @@ impl SignedReceipt {
         let receipt = &self.receipt;
         receipt.check()?;
         let bytes = receipt.encode();
-        if !identity::verify(&receipt.challenger_key, RECEIPT_DOMAIN, &bytes, &self.challenger_signature) {
+        if !identity::verify(
+            &receipt.challenger_key,
+            RECEIPT_DOMAIN,
+            &bytes,
+            &self.challenger_signature,
+        ) {
             return Err(ReceiptError::ChallengerSignature);
         }
         match &self.prover_signature {
@@ -253,7 +266,11 @@ pub enum ReceiptError {
     #[error("it says that the measurement failed, and yet counts bytes ({0:?})")]
     FailedButCounted(Direction),
     #[error("{direction:?}: it states {stated} kbit/s where its bytes and time give {computed}")]
-    Rate { direction: Direction, stated: u32, computed: u32 },
+    Rate {
+        direction: Direction,
+        stated: u32,
+        computed: u32,
+    },
     #[error("{0:?}: it counts nothing")]
     NothingCounted(Direction),
     #[error("{0:?}: it counts more bytes than its chunks hold")]

@@ -21,8 +21,9 @@ use crate::protocol::ALPN;
 /// SubjectPublicKeyInfo of an ed25519 key up to the key itself (RFC 8410, section 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// PKCS #8 of an ed25519 secret up to the secret itself (RFC 8410, section 7).
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// The challenger's configuration: takes any ed25519 key that the prover proves to hold.
 pub(crate) fn server(identity: &Identity) -> Result<QuicServerConfig, PobError> {
@@ -44,7 +45,9 @@ pub(crate) fn client(identity: &Identity, challenger: [u8; 32]) -> Result<QuicCl
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(tls_error)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(RawKeys { expected: Some(challenger) }))
+        .with_custom_certificate_verifier(Arc::new(RawKeys {
+            expected: Some(challenger),
+        }))
         .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified(identity)?)));
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = rustls::client::Resumption::disabled();
@@ -102,9 +105,9 @@ impl RawKeys {
     fn check(&self, spki: &CertificateDer<'_>) -> Result<(), Error> {
         let key = ed25519_key(spki).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
         match self.expected {
-            Some(expected) if expected != key => {
-                Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-            }
+            Some(expected) if expected != key => Err(Error::InvalidCertificate(
+                CertificateError::ApplicationVerificationFailure,
+            )),
             _ => Ok(()),
         }
     }
@@ -115,7 +118,12 @@ impl RawKeys {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms: WebPkiSupportedAlgorithms = ring::default_provider().signature_verification_algorithms;
-        verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(spki.as_ref()), signature, &algorithms)
+        verify_tls13_signature_with_raw_key(
+            message,
+            &SubjectPublicKeyInfoDer::from(spki.as_ref()),
+            signature,
+            &algorithms,
+        )
     }
 }
 

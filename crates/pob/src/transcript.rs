@@ -18,12 +18,18 @@ impl Transcript {
             .chain_update(direction.tag())
             .chain_update(commitment)
             .finalize();
-        Self { history: vec![start.into()] }
+        Self {
+            history: vec![start.into()],
+        }
     }
 
     /// Takes in the SHA-256 of the next chunk; returns the hash so far.
     pub fn push(&mut self, chunk_digest: &[u8; 32]) -> [u8; 32] {
-        let next: [u8; 32] = Sha256::new().chain_update(self.last()).chain_update(chunk_digest).finalize().into();
+        let next: [u8; 32] = Sha256::new()
+            .chain_update(self.last())
+            .chain_update(chunk_digest)
+            .finalize()
+            .into();
         self.history.push(next);
         next
     }
@@ -39,7 +45,10 @@ impl Transcript {
     }
 
     fn last(&self) -> [u8; 32] {
-        *self.history.last().expect("the history starts with one entry and never shrinks")
+        *self
+            .history
+            .last()
+            .expect("the history starts with one entry and never shrinks")
     }
 }
 

@@ -21,7 +21,9 @@ const SOCKET_BUFFER: usize = 4 << 20;
 pub(crate) fn config() -> Arc<TransportConfig> {
     let mut acknowledgements = AckFrequencyConfig::default();
     // An acknowledgement for every other packet would take 2 % of a symmetric link and more of an asymmetric one.
-    acknowledgements.ack_eliciting_threshold(VarInt::from_u32(10)).max_ack_delay(Some(Duration::from_millis(10)));
+    acknowledgements
+        .ack_eliciting_threshold(VarInt::from_u32(10))
+        .max_ack_delay(Some(Duration::from_millis(10)));
     let mut config = TransportConfig::default();
     config
         .congestion_controller_factory(Arc::new(Unlimited))
@@ -39,7 +41,10 @@ pub(crate) fn config() -> Arc<TransportConfig> {
 pub(crate) fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
     let reference = SockRef::from(&socket);
-    for outcome in [reference.set_recv_buffer_size(SOCKET_BUFFER), reference.set_send_buffer_size(SOCKET_BUFFER)] {
+    for outcome in [
+        reference.set_recv_buffer_size(SOCKET_BUFFER),
+        reference.set_send_buffer_size(SOCKET_BUFFER),
+    ] {
         if let Err(error) = outcome {
             tracing::debug!(%error, "the kernel keeps its own socket buffer size");
         }

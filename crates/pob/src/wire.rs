@@ -31,7 +31,9 @@ pub fn header_bytes(address: IpAddr) -> u64 {
 
 /// kbit/s of `bytes` in `duration_us`, rounded down; zero for no time at all.
 pub fn kbps(bytes: u64, duration_us: u64) -> u32 {
-    let kbps = (u128::from(bytes) * 8_000).checked_div(u128::from(duration_us)).unwrap_or(0);
+    let kbps = (u128::from(bytes) * 8_000)
+        .checked_div(u128::from(duration_us))
+        .unwrap_or(0);
     u32::try_from(kbps).unwrap_or(u32::MAX)
 }
 

@@ -71,7 +71,19 @@ impl Link {
         };
         run(&["ip", "netns", "add", &link.namespace])?;
         // From here on, dropping `link` cleans up whatever was made.
-        run(&["ip", "link", "add", &host, "type", "veth", "peer", "name", &node, "netns", &link.namespace])?;
+        run(&[
+            "ip",
+            "link",
+            "add",
+            &host,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            &node,
+            "netns",
+            &link.namespace,
+        ])?;
         run(&["ip", "address", "add", &format!("{}/30", link.host_ip), "dev", &host])?;
         run(&["ip", "link", "set", &host, "up"])?;
         link.inside(&["ip", "address", "add", &format!("{}/30", link.node_ip), "dev", &node])?;
@@ -122,7 +134,9 @@ pub fn cleanup_stale() -> Result<Vec<String>, LabError> {
     let listed = output(&["ip", "netns", "list"])?;
     let mut removed = Vec::new();
     for namespace in listed.lines().filter_map(|line| line.split_whitespace().next()) {
-        let owner = namespace.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        let owner = namespace
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
         let Some(owner) = owner else { continue };
         if Path::new("/proc").join(owner.to_string()).exists() {
             continue;
@@ -155,9 +169,7 @@ fn index_of_node_interface(line: &str) -> Option<u8> {
 fn shaper(device: &str, rate_kbps: u32) -> Vec<String> {
     let frame_bits = u64::from(rate_kbps) * 1_000 * (PACKET_BYTES + ETHERNET_BYTES) / PACKET_BYTES;
     let burst = (u64::from(rate_kbps) * 125 * BURST_MS / 1_000).max(LEAST_BURST);
-    let words = format!(
-        "tc qdisc add dev {device} root tbf rate {frame_bits}bit burst {burst} latency {QUEUE_MS}ms"
-    );
+    let words = format!("tc qdisc add dev {device} root tbf rate {frame_bits}bit burst {burst} latency {QUEUE_MS}ms");
     words.split(' ').map(str::to_owned).collect()
 }
 
@@ -170,7 +182,10 @@ fn output(words: &[&str]) -> Result<String, LabError> {
     let output = Command::new(words[0])
         .args(&words[1..])
         .output()
-        .map_err(|source| LabError::NoTool { command: command.clone(), source })?;
+        .map_err(|source| LabError::NoTool {
+            command: command.clone(),
+            source,
+        })?;
     if !output.status.success() {
         let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(LabError::Command { command, output });
@@ -184,7 +199,10 @@ mod tests {
 
     #[test]
     fn reads_the_index_off_an_interface() {
-        assert_eq!(index_of_node_interface("2: lumora-n130@if7: <BROADCAST,MULTICAST,UP>"), Some(130));
+        assert_eq!(
+            index_of_node_interface("2: lumora-n130@if7: <BROADCAST,MULTICAST,UP>"),
+            Some(130)
+        );
         assert_eq!(index_of_node_interface("1: lo: <LOOPBACK,UP>"), None);
         assert_eq!(index_of_node_interface("3: lumora-h130@if8: <UP>"), None);
     }
@@ -198,7 +216,10 @@ mod tests {
     #[test]
     fn refuses_bad_names_before_touching_anything() {
         for name in ["", "UPPER", "a b", "../x", "abcdefghijklmnopqrstu"] {
-            assert!(matches!(Link::create(name, 200, 1_000), Err(LabError::BadName(_))), "{name}");
+            assert!(
+                matches!(Link::create(name, 200, 1_000), Err(LabError::BadName(_))),
+                "{name}"
+            );
         }
     }
 }

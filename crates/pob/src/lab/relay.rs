@@ -36,7 +36,12 @@ impl Shape {
     /// A link as `tc tbf` makes it: 2 ms of burst, 50 ms of queue, no delay.
     pub fn rate(rate_kbps: u32) -> Self {
         let burst_bytes = (bytes_per_second(rate_kbps) / 500).max(8_192);
-        Self { rate_kbps, delay: Duration::ZERO, burst_bytes, queue: Duration::from_millis(50) }
+        Self {
+            rate_kbps,
+            delay: Duration::ZERO,
+            burst_bytes,
+            queue: Duration::from_millis(50),
+        }
     }
 
     pub fn delay(self, delay: Duration) -> Self {
@@ -62,7 +67,10 @@ impl Relay {
             let _ = SockRef::from(&socket).set_send_buffer_size(4 << 20);
             Ok(socket)
         };
-        let (front, back) = (Arc::new(open().map_err(LabError::Socket)?), Arc::new(open().map_err(LabError::Socket)?));
+        let (front, back) = (
+            Arc::new(open().map_err(LabError::Socket)?),
+            Arc::new(open().map_err(LabError::Socket)?),
+        );
         back.connect(target).map_err(LabError::Socket)?;
         let address = front.local_addr().map_err(LabError::Socket)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -77,7 +85,9 @@ impl Relay {
                 let client = Arc::clone(&client);
                 move || receive(&from, &filled, shape, (!towards_client).then_some(&*client), &stopped)
             }));
-            threads.push(std::thread::spawn(move || send(&to, &queue, towards_client.then_some(&*client), &stop)));
+            threads.push(std::thread::spawn(move || {
+                send(&to, &queue, towards_client.then_some(&*client), &stop)
+            }));
         };
         lane(&front, &back, up, false);
         lane(&back, &front, down, true);
@@ -114,7 +124,9 @@ fn receive(socket: &UdpSocket, queue: &Queue, shape: Shape, client: Option<&Clie
     let rate = bytes_per_second(shape.rate_kbps).max(1) as f64;
     let burst = Duration::from_secs_f64(shape.burst_bytes as f64 / rate);
     while !stop.load(Ordering::Relaxed) {
-        let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
+        let Ok((length, from)) = socket.recv_from(&mut buffer) else {
+            continue;
+        };
         if let Some(client) = client {
             *client.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
         }
@@ -125,7 +137,11 @@ fn receive(socket: &UdpSocket, queue: &Queue, shape: Shape, client: Option<&Clie
         }
         free_at += Duration::from_secs_f64((length + HEADERS) as f64 / rate);
         let departure = free_at.max(now) + shape.delay;
-        queue.packets.lock().unwrap_or_else(PoisonError::into_inner).push_back((departure, buffer[..length].to_vec()));
+        queue
+            .packets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back((departure, buffer[..length].to_vec()));
         queue.changed.notify_one();
     }
 }
@@ -134,7 +150,12 @@ fn send(socket: &UdpSocket, queue: &Queue, client: Option<&Client>, stop: &Atomi
     while !stop.load(Ordering::Relaxed) {
         let mut packets = queue.packets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((departure, _)) = packets.front() else {
-            drop(queue.changed.wait_timeout(packets, POLL).unwrap_or_else(PoisonError::into_inner));
+            drop(
+                queue
+                    .changed
+                    .wait_timeout(packets, POLL)
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
             continue;
         };
         let wait = departure.saturating_duration_since(Instant::now());
@@ -143,7 +164,9 @@ fn send(socket: &UdpSocket, queue: &Queue, client: Option<&Client>, stop: &Atomi
             std::thread::sleep(wait.min(POLL));
             continue;
         }
-        let Some((_, packet)) = packets.pop_front() else { continue };
+        let Some((_, packet)) = packets.pop_front() else {
+            continue;
+        };
         drop(packets);
         // A socket error is a lost packet, as on any link.
         let _ = match client {

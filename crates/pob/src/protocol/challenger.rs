@@ -29,11 +29,25 @@ pub struct Terms {
 
 enum State {
     Start,
-    Pinging { due: Due, nonce: u64, sent: Micros },
-    Down { due: Due },
-    Up { due: Due },
-    AwaitReport { due: Due },
-    AwaitCountersignature { due: Due, receipt: Box<Receipt>, signature: [u8; 64] },
+    Pinging {
+        due: Due,
+        nonce: u64,
+        sent: Micros,
+    },
+    Down {
+        due: Due,
+    },
+    Up {
+        due: Due,
+    },
+    AwaitReport {
+        due: Due,
+    },
+    AwaitCountersignature {
+        due: Due,
+        receipt: Box<Receipt>,
+        signature: [u8; 64],
+    },
     Done,
 }
 
@@ -93,7 +107,12 @@ impl Challenger {
             ..self.blank()
         };
         let challenger_signature = receipt.sign(&self.identity);
-        SignedReceipt { receipt, challenger_signature, prover_signature: None, seed: self.terms.seed }
+        SignedReceipt {
+            receipt,
+            challenger_signature,
+            prover_signature: None,
+            seed: self.terms.seed,
+        }
     }
 
     fn blank(&self) -> Receipt {
@@ -122,7 +141,11 @@ impl Challenger {
         // A node that knew the number could answer early; it comes from the secret seed, so it cannot.
         let nonce = keystream::ping_nonce(&self.terms.seed, self.round_trips.len() as u64);
         actions.push(Action::Send(Frame::Ping { nonce }));
-        self.state = State::Pinging { due: Due::within("Pong", now, PEER_TIMEOUT_US), nonce, sent: now };
+        self.state = State::Pinging {
+            due: Due::within("Pong", now, PEER_TIMEOUT_US),
+            nonce,
+            sent: now,
+        };
     }
 
     fn min_round_trip(&self) -> u32 {
@@ -130,7 +153,11 @@ impl Challenger {
     }
 
     fn direction_due(&self, direction: &'static str, now: Micros) -> Due {
-        Due::within(direction, now, DIRECTION_TIMEOUT_US + 8 * Micros::from(self.min_round_trip()))
+        Due::within(
+            direction,
+            now,
+            DIRECTION_TIMEOUT_US + 8 * Micros::from(self.min_round_trip()),
+        )
     }
 
     fn key(&self, direction: Direction) -> [u8; 32] {
@@ -147,7 +174,9 @@ impl Challenger {
         );
         sender.poll(moment, actions);
         self.down = Some(sender);
-        self.state = State::Down { due: self.direction_due("answers to Down", moment.now) };
+        self.state = State::Down {
+            due: self.direction_due("answers to Down", moment.now),
+        };
     }
 
     fn poll_down(&mut self, moment: &Moment, due: Due, actions: &mut Vec<Action>) -> Result<(), Violation> {
@@ -165,14 +194,23 @@ impl Challenger {
             return Err(too_slow);
         };
         let chunks = sender.chunks_answered();
-        self.down_result = Some(Counted { chunks, first_counted_chunk, span });
+        self.down_result = Some(Counted {
+            chunks,
+            first_counted_chunk,
+            span,
+        });
         actions.push(Action::EndPayload);
         actions.push(Action::Send(Frame::DownEnd { chunks }));
 
         let key = self.key(Direction::Up);
         self.up = Some(Receiver::new(&key, &self.commitment));
-        actions.push(Action::Send(Frame::UpStart { key, min_rtt_us: self.min_round_trip() }));
-        self.state = State::Up { due: self.direction_due("Up payload", moment.now) };
+        actions.push(Action::Send(Frame::UpStart {
+            key,
+            min_rtt_us: self.min_round_trip(),
+        }));
+        self.state = State::Up {
+            due: self.direction_due("Up payload", moment.now),
+        };
         Ok(())
     }
 
@@ -189,10 +227,16 @@ impl Challenger {
             return Err(Violation::TooSlow(Direction::Up));
         };
         let chunks = receiver.chunks();
-        self.up_result = Some(Counted { chunks, first_counted_chunk, span });
+        self.up_result = Some(Counted {
+            chunks,
+            first_counted_chunk,
+            span,
+        });
         actions.push(Action::Send(Frame::UpEnd { chunks }));
         actions.push(Action::RefusePayload);
-        self.state = State::AwaitReport { due: Due::within("Report", moment.now, PEER_TIMEOUT_US) };
+        self.state = State::AwaitReport {
+            due: Due::within("Report", moment.now, PEER_TIMEOUT_US),
+        };
         Ok(())
     }
 
@@ -210,11 +254,21 @@ impl Challenger {
         self.down.as_ref().is_some_and(|sender| sender.chunks_unanswered() > 0)
     }
 
-    fn write_receipt(&mut self, now: Micros, background: (u64, u64), actions: &mut Vec<Action>) -> Result<(), Violation> {
+    fn write_receipt(
+        &mut self,
+        now: Micros,
+        background: (u64, u64),
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
         let (Some(down), Some(up)) = (self.down_result, self.up_result) else {
-            return Err(Violation::Unexpected { frame: "Report", expected: "payload" });
+            return Err(Violation::Unexpected {
+                frame: "Report",
+                expected: "payload",
+            });
         };
-        let hash = |transcript: Option<&transcript::Transcript>, chunks| transcript.and_then(|transcript| transcript.after(chunks));
+        let hash = |transcript: Option<&transcript::Transcript>, chunks| {
+            transcript.and_then(|transcript| transcript.after(chunks))
+        };
         let (Some(down_hash), Some(up_hash)) = (
             hash(self.down.as_ref().map(Sender::transcript), down.chunks),
             hash(self.up.as_ref().map(Receiver::transcript), up.chunks),
@@ -232,7 +286,9 @@ impl Challenger {
         };
         let (down_result, up_result) = (result(down, background.0), result(up, background.1));
         // Within 1.5 % of the limit it is the limit that was measured, not the link.
-        let at_limit = [down_result, up_result].iter().any(|result| result.kbps >= limit_kbps - limit_kbps / 64);
+        let at_limit = [down_result, up_result]
+            .iter()
+            .any(|result| result.kbps >= limit_kbps - limit_kbps / 64);
         let mut rtt_samples_us = [0; RTT_SAMPLES];
         rtt_samples_us.copy_from_slice(&self.round_trips);
         let receipt = Receipt {
@@ -278,7 +334,8 @@ impl Machine for Challenger {
                     if returned != *nonce {
                         return Err(Violation::WrongPong);
                     }
-                    self.round_trips.push(u32::try_from(now.saturating_sub(*sent)).unwrap_or(u32::MAX).max(1));
+                    self.round_trips
+                        .push(u32::try_from(now.saturating_sub(*sent)).unwrap_or(u32::MAX).max(1));
                     if self.round_trips.len() < RTT_SAMPLES {
                         self.ping(now, actions);
                     } else {
@@ -304,7 +361,9 @@ impl Machine for Challenger {
                     Event::Payload(bytes) => {
                         let Some(receiver) = &mut self.up else { return Ok(()) };
                         if receiver.payload(moment, bytes)? {
-                            actions.push(Action::Send(Frame::Received { chunks: receiver.chunks() }));
+                            actions.push(Action::Send(Frame::Received {
+                                chunks: receiver.chunks(),
+                            }));
                         }
                     }
                     Event::Frame(Frame::Steady { chunk }) => {
@@ -313,22 +372,34 @@ impl Machine for Challenger {
                         }
                     }
                     // Answers that were on their way when Down ended.
-                    Event::Frame(Frame::Answer { running }) if self.has_late_answers() => self.answer(moment, running)?,
+                    Event::Frame(Frame::Answer { running }) if self.has_late_answers() => {
+                        self.answer(moment, running)?
+                    }
                     Event::Tick => {}
                     other => return Err(unexpected(&other, "payload")),
                 }
                 self.poll_up(moment, due, actions)
             }
             (State::AwaitReport { due }, event) => match event {
-                Event::Frame(Frame::Report { background_down_bytes, background_up_bytes }) => {
-                    self.write_receipt(now, (background_down_bytes, background_up_bytes), actions)
-                }
+                Event::Frame(Frame::Report {
+                    background_down_bytes,
+                    background_up_bytes,
+                }) => self.write_receipt(now, (background_down_bytes, background_up_bytes), actions),
                 Event::Frame(Frame::Steady { .. }) | Event::Payload(_) => Ok(()),
                 Event::Tick => due.check(now),
                 other => Err(unexpected(&other, "Report")),
             },
-            (State::AwaitCountersignature { due, receipt, signature }, event) => match event {
-                Event::Frame(Frame::Countersign { signature: prover_signature }) => {
+            (
+                State::AwaitCountersignature {
+                    due,
+                    receipt,
+                    signature,
+                },
+                event,
+            ) => match event {
+                Event::Frame(Frame::Countersign {
+                    signature: prover_signature,
+                }) => {
                     let signed = SignedReceipt {
                         receipt: **receipt,
                         challenger_signature: *signature,
@@ -366,8 +437,14 @@ impl Machine for Challenger {
 
 fn unexpected(event: &Event<'_>, expected: &'static str) -> Violation {
     match event {
-        Event::Frame(frame) => Violation::Unexpected { frame: frame.name(), expected },
+        Event::Frame(frame) => Violation::Unexpected {
+            frame: frame.name(),
+            expected,
+        },
         Event::Payload(_) => Violation::UnexpectedPayload,
-        Event::Tick => Violation::Unexpected { frame: "Tick", expected },
+        Event::Tick => Violation::Unexpected {
+            frame: "Tick",
+            expected,
+        },
     }
 }

@@ -109,7 +109,10 @@ pub enum Violation {
     #[error("the peer sent bytes that are no frame")]
     MalformedFrame,
     #[error("the peer sent {frame} while {expected} was due")]
-    Unexpected { frame: &'static str, expected: &'static str },
+    Unexpected {
+        frame: &'static str,
+        expected: &'static str,
+    },
     #[error("the peer speaks version {0} of the protocol, this side version {VERSION}: update the older one")]
     Version(u16),
     #[error("nothing came for {seconds} s while {expected} was due")]
@@ -162,13 +165,20 @@ struct Due {
 
 impl Due {
     fn within(expected: &'static str, now: Micros, time: Micros) -> Self {
-        Self { expected, at: now + time, time }
+        Self {
+            expected,
+            at: now + time,
+            time,
+        }
     }
 
     fn check(&self, now: Micros) -> Result<(), Violation> {
         if now < self.at {
             return Ok(());
         }
-        Err(Violation::TimedOut { expected: self.expected, seconds: self.time / 1_000_000 })
+        Err(Violation::TimedOut {
+            expected: self.expected,
+            seconds: self.time / 1_000_000,
+        })
     }
 }

@@ -108,7 +108,9 @@ impl Prover {
             return Err(Violation::BadTerms("its limit is zero or above the node's own"));
         }
         if terms.unix_timestamp.abs_diff(self.asked.unix_timestamp) > CLOCK_TOLERANCE as u64 {
-            return Err(Violation::BadTerms("its clock and this machine's are more than ten minutes apart: set the clock"));
+            return Err(Violation::BadTerms(
+                "its clock and this machine's are more than ten minutes apart: set the clock",
+            ));
         }
         self.terms = Some(terms);
         self.down = Some(Down {
@@ -124,8 +126,15 @@ impl Prover {
         Ok(())
     }
 
-    fn on_down_payload(&mut self, moment: &Moment, mut bytes: &[u8], actions: &mut Vec<Action>) -> Result<(), Violation> {
-        let (Some(terms), Some(down)) = (self.terms, &mut self.down) else { return Err(Violation::UnexpectedPayload) };
+    fn on_down_payload(
+        &mut self,
+        moment: &Moment,
+        mut bytes: &[u8],
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let (Some(terms), Some(down)) = (self.terms, &mut self.down) else {
+            return Err(Violation::UnexpectedPayload);
+        };
         if down.chunks.is_some() {
             return Ok(());
         }
@@ -139,7 +148,10 @@ impl Prover {
         let allowed = wire::bytes_per_second(terms.limit_kbps) * elapsed / 1_000_000;
         if received > allowed + allowed / 10 + LIMIT_GRACE_BYTES {
             let kbps = wire::kbps(received, elapsed.max(1));
-            return Err(Violation::LimitExceeded { kbps, limit_kbps: terms.limit_kbps });
+            return Err(Violation::LimitExceeded {
+                kbps,
+                limit_kbps: terms.limit_kbps,
+            });
         }
         while !bytes.is_empty() {
             let chunk = chunk::length(down.transcript.chunks());
@@ -151,27 +163,56 @@ impl Prover {
             if down.filled == chunk {
                 let digest = std::mem::take(&mut down.hasher).finalize();
                 down.filled = 0;
-                actions.push(Action::Send(Frame::Answer { running: down.transcript.push(&digest.into()) }));
+                actions.push(Action::Send(Frame::Answer {
+                    running: down.transcript.push(&digest.into()),
+                }));
             }
         }
         Ok(())
     }
 
-    fn on_up_start(&mut self, key: &[u8; 32], min_rtt_us: u32, moment: &Moment, actions: &mut Vec<Action>) -> Result<(), Violation> {
+    fn on_up_start(
+        &mut self,
+        key: &[u8; 32],
+        min_rtt_us: u32,
+        moment: &Moment,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
         let (Some(terms), true) = (self.terms, self.down.as_ref().is_some_and(|down| down.chunks.is_some())) else {
-            return Err(Violation::Unexpected { frame: "UpStart", expected: "Down" });
+            return Err(Violation::Unexpected {
+                frame: "UpStart",
+                expected: "Down",
+            });
         };
-        let mut sender = Sender::new(key, Direction::Up, &terms.commitment, terms.limit_kbps, min_rtt_us.into());
+        let mut sender = Sender::new(
+            key,
+            Direction::Up,
+            &terms.commitment,
+            terms.limit_kbps,
+            min_rtt_us.into(),
+        );
         sender.poll(moment, actions);
         self.state = State::Up(Box::new(sender));
-        self.expect_within("the end of Up", moment.now, DIRECTION_TIMEOUT_US + PEER_TIMEOUT_US + 8 * Micros::from(min_rtt_us));
+        self.expect_within(
+            "the end of Up",
+            moment.now,
+            DIRECTION_TIMEOUT_US + PEER_TIMEOUT_US + 8 * Micros::from(min_rtt_us),
+        );
         Ok(())
     }
 
-    fn on_receipt(&mut self, receipt: Receipt, signature: [u8; 64], now: Micros, actions: &mut Vec<Action>) -> Result<(), Violation> {
+    fn on_receipt(
+        &mut self,
+        receipt: Receipt,
+        signature: [u8; 64],
+        now: Micros,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
         self.check_receipt(&receipt)?;
         let prover_signature = receipt.sign(&self.identity);
-        actions.push(Action::Send(Frame::Countersign { signature: prover_signature }));
+        actions.push(Action::Send(Frame::Countersign {
+            signature: prover_signature,
+        }));
         self.state = State::AwaitReveal(Box::new(SignedReceipt {
             receipt,
             challenger_signature: signature,
@@ -197,7 +238,10 @@ impl Prover {
             return Err(ReceiptError::OtherMeasurement.into());
         }
         let down_chunks = down.chunks.unwrap_or(0);
-        let down_hash = down.transcript.after(down_chunks).ok_or(Violation::NoSuchChunk(down_chunks))?;
+        let down_hash = down
+            .transcript
+            .after(down_chunks)
+            .ok_or(Violation::NoSuchChunk(down_chunks))?;
         let root = transcript::root(down_chunks, &down_hash, up.chunks, &up.hash);
         if (receipt.down.chunks, receipt.up.chunks, receipt.transcript_root) != (down_chunks, up.chunks, root) {
             return Err(ReceiptError::Transcript.into());
@@ -216,17 +260,43 @@ impl Machine for Prover {
             (_, Event::Frame(Frame::Refuse { reason, sentence })) => Err(Violation::Refused { reason, sentence }),
             (State::Done, _) => Ok(()),
             (State::Start, _) => {
-                let Context { network_id, epoch, round, node, .. } = self.asked.context;
+                let Context {
+                    network_id,
+                    epoch,
+                    round,
+                    node,
+                    ..
+                } = self.asked.context;
                 let limit_kbps = self.asked.limit_kbps;
-                actions.push(Action::Send(Frame::Hello { version: VERSION, network_id, epoch, round, node, limit_kbps }));
+                actions.push(Action::Send(Frame::Hello {
+                    version: VERSION,
+                    network_id,
+                    epoch,
+                    round,
+                    node,
+                    limit_kbps,
+                }));
                 self.state = State::AwaitCommit;
                 self.expect_within("Commit", now, PEER_TIMEOUT_US);
                 Ok(())
             }
             (
                 State::AwaitCommit,
-                Event::Frame(Frame::Commit { seed_commitment: commitment, signature, limit_kbps, unix_timestamp }),
-            ) => self.on_commit(Terms { commitment, limit_kbps, unix_timestamp }, &signature, moment),
+                Event::Frame(Frame::Commit {
+                    seed_commitment: commitment,
+                    signature,
+                    limit_kbps,
+                    unix_timestamp,
+                }),
+            ) => self.on_commit(
+                Terms {
+                    commitment,
+                    limit_kbps,
+                    unix_timestamp,
+                },
+                &signature,
+                moment,
+            ),
             (State::Down, Event::Frame(Frame::Ping { nonce })) => {
                 actions.push(Action::Send(Frame::Pong { nonce }));
                 Ok(())
@@ -242,7 +312,9 @@ impl Machine for Prover {
                 self.expect_within("UpStart", now, PEER_TIMEOUT_US);
                 Ok(())
             }
-            (State::Down, Event::Frame(Frame::UpStart { key, min_rtt_us })) => self.on_up_start(&key, min_rtt_us, moment, actions),
+            (State::Down, Event::Frame(Frame::UpStart { key, min_rtt_us })) => {
+                self.on_up_start(&key, min_rtt_us, moment, actions)
+            }
             (State::Up(sender), Event::Frame(Frame::Received { chunks })) => {
                 if chunks > sender.chunks_answered() + sender.chunks_unanswered() {
                     return Err(Violation::NoSuchChunk(chunks));
@@ -263,7 +335,10 @@ impl Machine for Prover {
                 if chunks > sender.chunks_answered() + sender.chunks_unanswered() {
                     return Err(Violation::NoSuchChunk(chunks));
                 }
-                let hash = sender.transcript().after(chunks).ok_or(Violation::NoSuchChunk(chunks))?;
+                let hash = sender
+                    .transcript()
+                    .after(chunks)
+                    .ok_or(Violation::NoSuchChunk(chunks))?;
                 self.up = Some(UpOver { chunks, hash });
                 actions.push(Action::EndPayload);
                 actions.push(Action::Send(Frame::Report {
@@ -292,7 +367,10 @@ impl Machine for Prover {
                 Ok(())
             }
             (_, Event::Tick) => Ok(()),
-            (_, Event::Frame(frame)) => Err(Violation::Unexpected { frame: frame.name(), expected: self.due.expected }),
+            (_, Event::Frame(frame)) => Err(Violation::Unexpected {
+                frame: frame.name(),
+                expected: self.due.expected,
+            }),
             (_, Event::Payload(_)) => Err(Violation::UnexpectedPayload),
         }
     }

@@ -56,7 +56,10 @@ impl Receiver {
             if self.matched == self.expected.len() {
                 self.transcript.push(&Sha256::digest(&self.expected).into());
                 self.expected.clear();
-                self.arrivals.push(Arrival { at: moment.now, wire: moment.wire.received });
+                self.arrivals.push(Arrival {
+                    at: moment.now,
+                    wire: moment.wire.received,
+                });
             }
         }
         Ok(self.arrivals.len() > before)
@@ -85,7 +88,9 @@ impl Receiver {
 
     /// Whether the window is long enough.
     pub(super) fn has_enough(&self, window_us: Micros) -> bool {
-        let (Some(first), Some(last)) = (self.first_counted, self.arrivals.last()) else { return false };
+        let (Some(first), Some(last)) = (self.first_counted, self.arrivals.last()) else {
+            return false;
+        };
         last.at >= self.arrivals[first as usize].at + window_us && self.chunks() > first + LEAST_CHUNKS
     }
 
@@ -97,12 +102,21 @@ impl Receiver {
         let first = self.first_counted?;
         let counted = &self.arrivals[first as usize..];
         let before = chunk::total(first + 1);
-        let wire: Vec<Point> = counted.iter().map(|arrival| Point { at: arrival.at, bytes: arrival.wire }).collect();
+        let wire: Vec<Point> = counted
+            .iter()
+            .map(|arrival| Point {
+                at: arrival.at,
+                bytes: arrival.wire,
+            })
+            .collect();
         let payload: Vec<Point> = (first..)
             .zip(counted)
             .map(|(index, arrival)| {
                 let bytes = chunk::total(index + 1) - before;
-                Point { at: arrival.at, bytes: bytes + bytes / MOST_OVERHEAD }
+                Point {
+                    at: arrival.at,
+                    bytes: bytes + bytes / MOST_OVERHEAD,
+                }
             })
             .collect();
         let span = slope_of_thirds(&wire)?.slower(slope_of_thirds(&payload)?);

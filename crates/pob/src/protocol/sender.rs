@@ -39,7 +39,7 @@ impl Sender {
         direction: Direction,
         commitment: &[u8; 32],
         limit_kbps: u32,
-            round_trip: Micros,
+        round_trip: Micros,
     ) -> Self {
         Self {
             keystream: Keystream::new(key),
@@ -57,7 +57,8 @@ impl Sender {
     /// Sends what may be sent now.
     pub(super) fn poll(&mut self, moment: &Moment, actions: &mut Vec<Action>) {
         let start = *self.wire_at_start.get_or_insert(moment.wire);
-        self.pacer.observe_overhead(moment.wire.sent - start.sent, self.payload_sent);
+        self.pacer
+            .observe_overhead(moment.wire.sent - start.sent, self.payload_sent);
         let mut allowed = self.pacer.allowance(moment.now);
         while allowed > 0 {
             if self.rest.is_empty() {
@@ -133,19 +134,35 @@ impl Sender {
         let before = chunk::total(window.first_chunk + 1);
         let points: Vec<Point> = (window.first_chunk..)
             .zip(&self.answered_at[first..])
-            .map(|(index, at)| Point { at: *at, bytes: chunk::total(index + 1) - before })
+            .map(|(index, at)| Point {
+                at: *at,
+                bytes: chunk::total(index + 1) - before,
+            })
             .collect();
         let slope = slope_of_thirds(&points)?;
         // A node that delays its first answers shortens the time between answers, but not this one.
         let last = points.last()?;
         let believed = self.sent_at[first] + self.pacer.round_trip() + START_ALLOWANCE_US;
-        let anchored = Span { bytes: last.bytes, duration_us: last.at.saturating_sub(believed).max(1) };
+        let anchored = Span {
+            bytes: last.bytes,
+            duration_us: last.at.saturating_sub(believed).max(1),
+        };
         let span = slope.slower(anchored);
 
         let payload = self.payload_sent.saturating_sub(window.payload_sent);
-        let wire = wire.delivered().saturating_sub(window.wire.delivered()).min(payload + payload / MOST_OVERHEAD);
+        let wire = wire
+            .delivered()
+            .saturating_sub(window.wire.delivered())
+            .min(payload + payload / MOST_OVERHEAD);
         let bytes = (u128::from(span.bytes) * u128::from(wire)).checked_div(u128::from(payload))?;
-        let bytes = if bytes == 0 { return None } else { u64::try_from(bytes).ok()? };
-        Some(Span { bytes, duration_us: span.duration_us })
+        let bytes = if bytes == 0 {
+            return None;
+        } else {
+            u64::try_from(bytes).ok()?
+        };
+        Some(Span {
+            bytes,
+            duration_us: span.duration_us,
+        })
     }
 }

@@ -41,7 +41,15 @@ struct Way<'a> {
 
 impl<'a> Way<'a> {
     fn new(bytes_per_second: u64, delay: Micros, tamper: Tamper<'a>) -> Self {
-        Self { bytes_per_second, delay, free_at: 0, queue: VecDeque::new(), sent: 0, received: 0, tamper }
+        Self {
+            bytes_per_second,
+            delay,
+            free_at: 0,
+            queue: VecDeque::new(),
+            sent: 0,
+            received: 0,
+            tamper,
+        }
     }
 
     fn send(&mut self, now: Micros, message: Message) {
@@ -125,9 +133,22 @@ fn context(round: u32) -> Context {
 fn machines(setup: &Setup<'_>) -> (Challenger, Prover) {
     let context = context(setup.round);
     let (limit_kbps, unix_timestamp) = (setup.limit_kbps, 1_700_000_000);
-    let terms = Terms { context, limit_kbps, seed: setup.seed, unix_timestamp, window_us: 350_000 };
-    let asked = Asked { context, limit_kbps, unix_timestamp };
-    (Challenger::new(challenger_identity(), terms), Prover::new(prover_identity(), asked))
+    let terms = Terms {
+        context,
+        limit_kbps,
+        seed: setup.seed,
+        unix_timestamp,
+        window_us: 350_000,
+    };
+    let asked = Asked {
+        context,
+        limit_kbps,
+        unix_timestamp,
+    };
+    (
+        Challenger::new(challenger_identity(), terms),
+        Prover::new(prover_identity(), asked),
+    )
 }
 
 /// Runs a measurement to its end (or for 30 simulated seconds).
@@ -151,10 +172,18 @@ fn run(setup: Setup<'_>) -> Outcome {
             break;
         }
     }
-    let never = Violation::TimedOut { expected: "the end of the simulation", seconds: 30 };
-    let (challenger_result, prover_result) =
-        (challenger_result.unwrap_or(Err(never.clone())), prover_result.unwrap_or(Err(never)));
-    let failure = challenger_result.as_ref().err().map(|violation| challenger.failure(violation.reason()));
+    let never = Violation::TimedOut {
+        expected: "the end of the simulation",
+        seconds: 30,
+    };
+    let (challenger_result, prover_result) = (
+        challenger_result.unwrap_or(Err(never.clone())),
+        prover_result.unwrap_or(Err(never)),
+    );
+    let failure = challenger_result
+        .as_ref()
+        .err()
+        .map(|violation| challenger.failure(violation.reason()));
     Outcome {
         challenger: challenger_result.map(|()| challenger.into_signed().unwrap()),
         prover: prover_result.map(|()| prover.into_signed().unwrap()),
@@ -163,10 +192,23 @@ fn run(setup: Setup<'_>) -> Outcome {
 }
 
 /// Hands a machine what has arrived, ticks it when due, and sends what it wants sent. Some when it has ended.
-fn step(machine: &mut impl Machine, now: Micros, incoming: &mut Way<'_>, outgoing: &mut Way<'_>) -> Option<Result<(), Violation>> {
+fn step(
+    machine: &mut impl Machine,
+    now: Micros,
+    incoming: &mut Way<'_>,
+    outgoing: &mut Way<'_>,
+) -> Option<Result<(), Violation>> {
     let mut actions = Vec::new();
     let mut handle = |event: Event<'_>, received, sent| {
-        let moment = Moment { now, wire: WireCounters { sent, lost: 0, received }, background: (0, 0) };
+        let moment = Moment {
+            now,
+            wire: WireCounters {
+                sent,
+                lost: 0,
+                received,
+            },
+            background: (0, 0),
+        };
         machine.handle(&moment, event, &mut actions)
     };
     while let Some(message) = incoming.take(now) {
@@ -188,7 +230,9 @@ fn step(machine: &mut impl Machine, now: Micros, incoming: &mut Way<'_>, outgoin
         match action {
             Action::Send(frame) => outgoing.send(now, Message::Frame(frame)),
             Action::SendPayload(bytes) => outgoing.send(now, Message::Payload(bytes)),
-            Action::EndPayload => outgoing.queue.retain(|(_, message, _)| matches!(message, Message::Frame(_))),
+            Action::EndPayload => outgoing
+                .queue
+                .retain(|(_, message, _)| matches!(message, Message::Frame(_))),
             Action::RefusePayload => {}
             Action::Finish => finished = Some(Ok(())),
         }
@@ -198,13 +242,21 @@ fn step(machine: &mut impl Machine, now: Micros, incoming: &mut Way<'_>, outgoin
 
 fn assert_close(measured: u32, bytes_per_second: u64) {
     let rate = f64::from(kbps(bytes_per_second, 1_000_000));
-    assert!((f64::from(measured) / rate - 1.0).abs() < 0.02, "{measured} kbit/s instead of {rate}");
+    assert!(
+        (f64::from(measured) / rate - 1.0).abs() < 0.02,
+        "{measured} kbit/s instead of {rate}"
+    );
 }
 
 #[test]
 fn an_honest_measurement_finds_both_rates_and_leaves_the_same_receipt_on_both_sides() {
     for (down, up, delay) in [(100, 20, 5_000), (20, 100, 200), (300, 300, 10_000), (5, 2, 20_000)] {
-        let outcome = run(Setup { down: down * MEGABIT, up: up * MEGABIT, delay, ..Setup::default() });
+        let outcome = run(Setup {
+            down: down * MEGABIT,
+            up: up * MEGABIT,
+            delay,
+            ..Setup::default()
+        });
         let signed = outcome.challenger.unwrap();
         assert_eq!(signed, outcome.prover.unwrap());
         signed.verify().unwrap();
@@ -218,7 +270,12 @@ fn an_honest_measurement_finds_both_rates_and_leaves_the_same_receipt_on_both_si
 
 #[test]
 fn the_limit_is_what_is_measured_when_the_link_is_faster() {
-    let signed = run(Setup { limit_kbps: 10_000, ..Setup::default() }).challenger.unwrap();
+    let signed = run(Setup {
+        limit_kbps: 10_000,
+        ..Setup::default()
+    })
+    .challenger
+    .unwrap();
     for result in [signed.receipt.down, signed.receipt.up] {
         assert!((9_700..=10_000).contains(&result.kbps), "{}", result.kbps);
     }
@@ -248,11 +305,17 @@ fn a_wrong_digest_ends_the_measurement_and_is_recorded() {
         running[31] ^= 1;
         true
     });
-    let outcome = run(Setup { to_challenger: wrong, ..Setup::default() });
+    let outcome = run(Setup {
+        to_challenger: wrong,
+        ..Setup::default()
+    });
     assert_eq!(outcome.challenger, Err(Violation::WrongDigest(20)));
     let failure = outcome.failure.unwrap();
     failure.verify().unwrap();
-    assert_eq!((failure.receipt.reason, failure.receipt.down.kbps), (Reason::WrongDigest as u8, 0));
+    assert_eq!(
+        (failure.receipt.reason, failure.receipt.down.kbps),
+        (Reason::WrongDigest as u8, 0)
+    );
 }
 
 #[test]
@@ -265,8 +328,17 @@ fn an_answer_before_the_chunk_is_refused() {
         }
         messages
     });
-    let outcome = run(Setup { to_challenger: eager, ..Setup::default() });
-    assert!(matches!(outcome.challenger, Err(Violation::EarlyAnswer(_) | Violation::WrongDigest(_))), "{outcome:?}");
+    let outcome = run(Setup {
+        to_challenger: eager,
+        ..Setup::default()
+    });
+    assert!(
+        matches!(
+            outcome.challenger,
+            Err(Violation::EarlyAnswer(_) | Violation::WrongDigest(_))
+        ),
+        "{outcome:?}"
+    );
     assert_eq!(outcome.failure.unwrap().receipt.reason, Reason::WrongDigest as u8);
 }
 
@@ -279,7 +351,12 @@ fn answers_learnt_under_the_same_seed_in_another_round_are_worthless() {
         }
         vec![(0, message)]
     });
-    run(Setup { to_challenger: spy, ..Setup::default() }).challenger.unwrap();
+    run(Setup {
+        to_challenger: spy,
+        ..Setup::default()
+    })
+    .challenger
+    .unwrap();
     assert!(learnt.len() > 50);
     let mut next = learnt.into_iter();
     let parrot: Tamper<'_> = Box::new(move |_, mut message| {
@@ -288,7 +365,11 @@ fn answers_learnt_under_the_same_seed_in_another_round_are_worthless() {
         }
         vec![(0, message)]
     });
-    let outcome = run(Setup { to_challenger: parrot, round: 4, ..Setup::default() });
+    let outcome = run(Setup {
+        to_challenger: parrot,
+        round: 4,
+        ..Setup::default()
+    });
     assert_eq!(outcome.challenger, Err(Violation::WrongDigest(0)));
 }
 
@@ -301,7 +382,10 @@ fn payload_that_is_not_the_keystream_is_refused() {
         };
         vec![(0, message)]
     });
-    let outcome = run(Setup { to_challenger: zeros, ..Setup::default() });
+    let outcome = run(Setup {
+        to_challenger: zeros,
+        ..Setup::default()
+    });
     assert_eq!(outcome.challenger, Err(Violation::WrongPayload(0)));
 }
 
@@ -324,16 +408,27 @@ fn holding_answers_back_gains_at_most_the_allowance() {
                 }
                 vec![(later, message)]
             });
-            let outcome = run(Setup { down: 50 * MEGABIT, delay: 500, to_challenger: cheat, ..Setup::default() });
+            let outcome = run(Setup {
+                down: 50 * MEGABIT,
+                delay: 500,
+                to_challenger: cheat,
+                ..Setup::default()
+            });
             // That it fails or is taken for slow is the cheater's own loss.
             if let Ok(signed) = outcome.challenger {
                 let kbps = signed.receipt.down.kbps;
-                assert!(kbps < 50_000 * 107 / 100, "held {held} us after {began_after}: {kbps} kbit/s");
+                assert!(
+                    kbps < 50_000 * 107 / 100,
+                    "held {held} us after {began_after}: {kbps} kbit/s"
+                );
                 measured += 1;
             }
         }
     }
-    assert!(measured > 6, "the cheats must get through for this to test anything: {measured}");
+    assert!(
+        measured > 6,
+        "the cheats must get through for this to test anything: {measured}"
+    );
 }
 
 #[test]
@@ -353,9 +448,18 @@ fn withholding_a_piece_of_payload_gains_nothing() {
             }
             vec![(later, message)]
         });
-        let outcome = run(Setup { up: 20 * MEGABIT, delay: 500, to_challenger: cheat, ..Setup::default() });
+        let outcome = run(Setup {
+            up: 20 * MEGABIT,
+            delay: 500,
+            to_challenger: cheat,
+            ..Setup::default()
+        });
         if let Ok(signed) = outcome.challenger {
-            assert!(signed.receipt.up.kbps < 21_500, "held {held} us: {} kbit/s", signed.receipt.up.kbps);
+            assert!(
+                signed.receipt.up.kbps < 21_500,
+                "held {held} us: {} kbit/s",
+                signed.receipt.up.kbps
+            );
             measured += 1;
         }
     }
@@ -381,12 +485,21 @@ fn a_prover_signs_no_receipt_but_the_right_one() {
     ];
     for (name, falsify) in falsifications {
         let forge = change(0, move |frame| {
-            let Frame::Receipt { receipt, .. } = frame else { return false };
+            let Frame::Receipt { receipt, .. } = frame else {
+                return false;
+            };
             falsify(receipt);
             true
         });
-        let outcome = run(Setup { to_prover: forge, ..Setup::default() });
-        assert!(matches!(outcome.prover, Err(Violation::Receipt(_))), "{name}: {:?}", outcome.prover);
+        let outcome = run(Setup {
+            to_prover: forge,
+            ..Setup::default()
+        });
+        assert!(
+            matches!(outcome.prover, Err(Violation::Receipt(_))),
+            "{name}: {:?}",
+            outcome.prover
+        );
         assert!(outcome.challenger.is_err(), "{name}");
     }
 }
@@ -398,18 +511,26 @@ fn a_seed_other_than_the_committed_one_is_found_out() {
         seed[0] ^= 1;
         true
     });
-    let outcome = run(Setup { to_prover: swap, ..Setup::default() });
+    let outcome = run(Setup {
+        to_prover: swap,
+        ..Setup::default()
+    });
     assert_eq!(outcome.prover, Err(ReceiptError::Commitment.into()));
 }
 
 #[test]
 fn a_forged_commitment_ends_it_before_any_payload() {
     let forge = change(0, |frame| {
-        let Frame::Commit { seed_commitment, .. } = frame else { return false };
+        let Frame::Commit { seed_commitment, .. } = frame else {
+            return false;
+        };
         seed_commitment[0] ^= 1;
         true
     });
-    let outcome = run(Setup { to_prover: forge, ..Setup::default() });
+    let outcome = run(Setup {
+        to_prover: forge,
+        ..Setup::default()
+    });
     assert_eq!(outcome.prover, Err(Violation::CommitmentSignature));
 }
 
@@ -421,35 +542,62 @@ fn a_key_that_does_not_belong_to_the_seed_is_found_out_by_replay() {
     forged.transcript_root = crate::transcript::root(forged.down.chunks, &[1; 32], forged.up.chunks, &[2; 32]);
     let challenger_signature = forged.sign(&challenger_identity());
     let prover_signature = Some(forged.sign(&prover_identity()));
-    let forged = SignedReceipt { receipt: forged, challenger_signature, prover_signature, seed: signed.seed };
+    let forged = SignedReceipt {
+        receipt: forged,
+        challenger_signature,
+        prover_signature,
+        seed: signed.seed,
+    };
     // Both have signed, so only the replay shows it.
     forged.verify().unwrap();
-    assert_eq!(receipt::replay(&forged.receipt, &forged.seed), Err(ReceiptError::Transcript));
+    assert_eq!(
+        receipt::replay(&forged.receipt, &forged.seed),
+        Err(ReceiptError::Transcript)
+    );
 }
 
 #[test]
 fn a_challenger_that_exceeds_the_limit_is_cut_off() {
-    let setup = Setup { limit_kbps: 5_000, ..Setup::default() };
+    let setup = Setup {
+        limit_kbps: 5_000,
+        ..Setup::default()
+    };
     let (_, mut prover) = machines(&setup);
     let (mut challenger, _) = machines(&setup);
     let mut actions = Vec::new();
-    challenger.handle(&Moment::default(), Event::Tick, &mut actions).unwrap();
-    let Some(Action::Send(commit)) = actions.first().cloned_send() else { panic!("no commitment") };
+    challenger
+        .handle(&Moment::default(), Event::Tick, &mut actions)
+        .unwrap();
+    let Some(Action::Send(commit)) = actions.first().cloned_send() else {
+        panic!("no commitment")
+    };
     let mut ignored = Vec::new();
     prover.handle(&Moment::default(), Event::Tick, &mut ignored).unwrap();
-    prover.handle(&Moment::default(), Event::Frame(commit), &mut ignored).unwrap();
+    prover
+        .handle(&Moment::default(), Event::Frame(commit), &mut ignored)
+        .unwrap();
     let mut outcome = Ok(());
     for millisecond in 0..1_000 {
         // 20 Mbit/s.
         let received = millisecond * 2_500;
-        let wire = WireCounters { received, ..WireCounters::default() };
-        let moment = Moment { now: millisecond * 1_000, wire, background: (0, 0) };
+        let wire = WireCounters {
+            received,
+            ..WireCounters::default()
+        };
+        let moment = Moment {
+            now: millisecond * 1_000,
+            wire,
+            background: (0, 0),
+        };
         outcome = prover.handle(&moment, Event::Payload(&[0; 2_400]), &mut ignored);
         if outcome.is_err() {
             break;
         }
     }
-    assert!(matches!(outcome, Err(Violation::LimitExceeded { limit_kbps: 5_000, .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(Violation::LimitExceeded { limit_kbps: 5_000, .. })),
+        "{outcome:?}"
+    );
 }
 
 trait ClonedSend {
@@ -478,12 +626,23 @@ fn a_peer_that_falls_silent_times_out_and_the_error_says_where() {
             Message::Frame(frame) if swallowed(frame) => vec![],
             _ => vec![(0, message)],
         });
-        let outcome = run(Setup { to_challenger: silence, ..Setup::default() });
-        let Err(Violation::TimedOut { expected: named, seconds: 3 }) = outcome.challenger else {
+        let outcome = run(Setup {
+            to_challenger: silence,
+            ..Setup::default()
+        });
+        let Err(Violation::TimedOut {
+            expected: named,
+            seconds: 3,
+        }) = outcome.challenger
+        else {
             panic!("{expected}: {:?}", outcome.challenger)
         };
         assert_eq!(named, expected);
-        assert!(matches!(outcome.prover, Err(Violation::TimedOut { .. })), "{:?}", outcome.prover);
+        assert!(
+            matches!(outcome.prover, Err(Violation::TimedOut { .. })),
+            "{:?}",
+            outcome.prover
+        );
         assert_eq!(outcome.failure.unwrap().receipt.reason, Reason::Aborted as u8);
     }
 }
@@ -499,10 +658,19 @@ fn any_changed_bit_spoils_a_signed_receipt() {
         let accepted = SignedReceipt::decode(&changed).is_ok_and(|receipt| receipt.verify().is_ok());
         assert!(!accepted, "bit {bit}");
     }
-    assert!(SignedReceipt::decode(&[&bytes[..], &[0]].concat()).is_err(), "trailing bytes");
-    let failed_but_unsigned = SignedReceipt { prover_signature: None, ..signed.clone() };
+    assert!(
+        SignedReceipt::decode(&[&bytes[..], &[0]].concat()).is_err(),
+        "trailing bytes"
+    );
+    let failed_but_unsigned = SignedReceipt {
+        prover_signature: None,
+        ..signed.clone()
+    };
     assert_eq!(failed_but_unsigned.verify(), Err(ReceiptError::ProverSignature));
-    let swapped = SignedReceipt { prover_signature: Some(signed.challenger_signature), ..signed };
+    let swapped = SignedReceipt {
+        prover_signature: Some(signed.challenger_signature),
+        ..signed
+    };
     assert_eq!(swapped.verify(), Err(ReceiptError::ProverSignature));
 }
 
@@ -519,9 +687,16 @@ fn any_frame() -> impl Strategy<Value = Frame> {
             limit_kbps
         }),
         (any::<u8>(), ".{0,40}").prop_map(|(reason, sentence)| Frame::Refuse { reason, sentence }),
-        (bytes(), signature(), any::<u32>(), any::<i64>()).prop_map(|(seed_commitment, signature, limit_kbps, unix_timestamp)| {
-            Frame::Commit { seed_commitment, signature, limit_kbps, unix_timestamp }
-        }),
+        (bytes(), signature(), any::<u32>(), any::<i64>()).prop_map(
+            |(seed_commitment, signature, limit_kbps, unix_timestamp)| {
+                Frame::Commit {
+                    seed_commitment,
+                    signature,
+                    limit_kbps,
+                    unix_timestamp,
+                }
+            }
+        ),
         any::<u64>().prop_map(|nonce| Frame::Ping { nonce }),
         any::<u64>().prop_map(|nonce| Frame::Pong { nonce }),
         bytes().prop_map(|running| Frame::Answer { running }),

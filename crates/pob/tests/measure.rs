@@ -1,0 +1,297 @@
+//! Real measurements: two processes' worth of QUIC on loopback and over links of a known rate.
+#![allow(clippy::unwrap_used)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lumora_pob::lab::{Link, Relay, Shape, cleanup_stale};
+use lumora_pob::receipt::replay;
+use lumora_pob::{
+    Background, Challenger, Claim, Config, Decision, Identity, PobError, Reason, Request, SignedReceipt, measure,
+};
+use tokio::sync::{Mutex, mpsc};
+
+/// Measurements share the machine with each other otherwise.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+struct Served {
+    address: SocketAddr,
+    key: [u8; 32],
+    receipts: mpsc::Receiver<SignedReceipt>,
+}
+
+fn serve(
+    address: impl Into<SocketAddr>,
+    config: Config,
+    decide: impl Fn(Claim) -> Decision + Send + Sync + 'static,
+) -> Served {
+    let challenger = Challenger::bind(address.into(), Identity::generate(), config).unwrap();
+    let (address, key) = (challenger.local_addr().unwrap(), challenger.key());
+    let (sender, receipts) = mpsc::channel(16);
+    let decide = Arc::new(decide);
+    let policy = move |claim: Claim| {
+        let decide = Arc::clone(&decide);
+        async move { decide(claim) }
+    };
+    tokio::spawn(async move { challenger.serve(policy, sender).await });
+    Served { address, key, receipts }
+}
+
+fn everybody(_: Claim) -> Decision {
+    Decision::Allow { limit_kbps: u32::MAX }
+}
+
+const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_sides_get_the_same_receipt_and_it_holds() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let config = Config {
+        network_id: [3; 32],
+        ..Config::default()
+    };
+    let mut served = serve(LOOPBACK, config, everybody);
+    let identity = Identity::generate();
+    let request = Request {
+        network_id: [3; 32],
+        node: [4; 32],
+        epoch: 17,
+        round: 2,
+        ..Request::default()
+    };
+    let signed = measure(served.address, served.key, &identity, request).await.unwrap();
+    assert_eq!(served.receipts.recv().await.unwrap(), signed);
+    signed.verify().unwrap();
+    replay(&signed.receipt, &signed.seed).unwrap();
+
+    let receipt = &signed.receipt;
+    assert_eq!(
+        (receipt.network_id, receipt.node, receipt.epoch, receipt.round),
+        ([3; 32], [4; 32], 17, 2)
+    );
+    assert_eq!(
+        (receipt.prover_key, receipt.challenger_key),
+        (identity.public(), served.key)
+    );
+    assert!(receipt.down.kbps > 50_000 && receipt.up.kbps > 50_000, "{receipt:?}");
+    assert!(receipt.min_rtt_us < 100_000);
+    let json = serde_json::to_value(&signed).unwrap();
+    assert_eq!(json["receipt"]["down"]["kbps"], receipt.down.kbps);
+    assert_eq!(json["receipt"]["node"], "04".repeat(32));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lower_limit_of_the_two_is_kept_and_attested() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut served = serve(LOOPBACK, Config::default(), |_| Decision::Allow { limit_kbps: 20_000 });
+    for (own, expected) in [(8_000, 8_000), (50_000, 20_000)] {
+        let request = Request {
+            limit_kbps: own,
+            ..Request::default()
+        };
+        let signed = measure(served.address, served.key, &Identity::generate(), request)
+            .await
+            .unwrap();
+        let receipt = served.receipts.recv().await.unwrap().receipt;
+        assert_eq!(receipt, signed.receipt);
+        assert_eq!((receipt.limit_kbps, receipt.reason), (expected, Reason::AtLimit as u8));
+        for result in [receipt.down, receipt.up] {
+            assert!(
+                result.kbps <= expected && result.kbps > expected - expected / 12,
+                "{} of {expected}",
+                result.kbps
+            );
+        }
+    }
+}
+
+/// The relay stands in for a distant link: 20 Mbit/s down, 5 up, 20 ms there and back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_asymmetric_distant_link_is_measured_both_ways() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let served = serve(LOOPBACK, Config::default(), everybody);
+    let distant = |rate| Shape::rate(rate).delay(Duration::from_millis(10));
+    let relay = Relay::start(served.address, distant(20_000), distant(5_000)).unwrap();
+    let mut measured = Vec::new();
+    for _ in 0..3 {
+        let receipt = measure(relay.address(), served.key, &Identity::generate(), Request::default())
+            .await
+            .unwrap()
+            .receipt;
+        assert!((20_000..60_000).contains(&receipt.min_rtt_us), "{}", receipt.min_rtt_us);
+        measured.push((receipt.down.kbps, receipt.up.kbps));
+    }
+    assert_median_close(measured.iter().map(|rates| rates.0), 20_000);
+    assert_median_close(measured.iter().map(|rates| rates.1), 5_000);
+}
+
+/// The real thing: another process in a network namespace behind `tc tbf`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shaped_link_of_100_megabit_is_measured() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    cleanup_stale().ok();
+    let mut measured = Vec::new();
+    match Link::is_available() {
+        Ok(()) => {
+            let link = Link::create_any("measure", 100_000).unwrap();
+            let mut served = serve(SocketAddr::new(link.host_ip, 0), Config::default(), everybody);
+            for _ in 0..3 {
+                let mut command = tokio::process::Command::from(link.command(std::env::current_exe().unwrap()));
+                command.args(["--exact", "prover_in_another_process", "--ignored"]);
+                command.env(
+                    "LUMORA_TEST_CHALLENGER",
+                    format!("{} {}", served.address, hex::encode(served.key)),
+                );
+                let output = command.output().await.unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+                let receipt = served.receipts.recv().await.unwrap().receipt;
+                measured.push((receipt.down.kbps, receipt.up.kbps));
+            }
+        }
+        Err(reason) => {
+            println!("over the relay in user space, because: {reason}");
+            let served = serve(LOOPBACK, Config::default(), everybody);
+            let relay = Relay::start(served.address, Shape::rate(100_000), Shape::rate(100_000)).unwrap();
+            for _ in 0..3 {
+                let signed = measure(relay.address(), served.key, &Identity::generate(), Request::default()).await;
+                let receipt = signed.unwrap().receipt;
+                measured.push((receipt.down.kbps, receipt.up.kbps));
+            }
+        }
+    }
+    assert_median_close(measured.iter().map(|rates| rates.0), 100_000);
+    assert_median_close(measured.iter().map(|rates| rates.1), 100_000);
+}
+
+/// Not a test of its own: what the test above runs inside the namespace.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "run by a_shaped_link_of_100_megabit_is_measured"]
+async fn prover_in_another_process() {
+    let challenger = std::env::var("LUMORA_TEST_CHALLENGER").expect("this is not for running by hand");
+    let (address, key) = challenger.split_once(' ').unwrap();
+    let key = hex::decode(key).unwrap().try_into().unwrap();
+    measure(address.parse().unwrap(), key, &Identity::generate(), Request::default())
+        .await
+        .unwrap();
+}
+
+fn assert_median_close(rates: impl Iterator<Item = u32>, expected: u32) {
+    let mut rates: Vec<u32> = rates.collect();
+    rates.sort_unstable();
+    let median = rates[rates.len() / 2];
+    let error = (f64::from(median) / f64::from(expected) - 1.0).abs();
+    assert!(error < 0.05, "{median} kbit/s instead of {expected} (all: {rates:?})");
+}
+
+#[tokio::test]
+async fn the_policy_sees_who_claims_what_and_its_refusal_reaches_the_node() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let identity = Identity::generate();
+    let key = identity.public();
+    let served = serve(LOOPBACK, Config::default(), move |claim| {
+        let right =
+            (claim.prover_key, claim.node, claim.epoch, claim.round, claim.limit_kbps) == (key, [6; 32], 1, 9, 1_234);
+        let sentence = if right { "Not your turn." } else { "wrong claim" };
+        Decision::Refuse {
+            reason: 7,
+            sentence: sentence.into(),
+        }
+    });
+    let request = Request {
+        node: [6; 32],
+        epoch: 1,
+        round: 9,
+        limit_kbps: 1_234,
+        ..Request::default()
+    };
+    match measure(served.address, served.key, &identity, request).await {
+        Err(PobError::Refused { reason: 7, sentence }) => {
+            assert_eq!(sentence, "Not your turn.");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn another_network_and_a_limit_of_zero_are_refused() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let served = serve(
+        LOOPBACK,
+        Config {
+            network_id: [1; 32],
+            ..Config::default()
+        },
+        everybody,
+    );
+    let ask = |network_id, limit_kbps| async move {
+        let request = Request {
+            network_id,
+            limit_kbps,
+            ..Request::default()
+        };
+        measure(served.address, served.key, &Identity::generate(), request)
+            .await
+            .unwrap_err()
+            .to_string()
+    };
+    let other = ask([2; 32], 1_000).await;
+    assert!(other.contains("another network"), "{other}");
+    let zero = ask([1; 32], 0).await;
+    assert!(zero.contains("0 kbit/s"), "{zero}");
+}
+
+#[tokio::test]
+async fn a_challenger_with_another_key_is_not_talked_to() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut served = serve(LOOPBACK, Config::default(), everybody);
+    let stranger = Identity::generate().public();
+    let error = measure(served.address, stranger, &Identity::generate(), Request::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, PobError::Connect { .. }), "{error:?}");
+    assert!(served.receipts.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_within_seconds() {
+    // Bound, but nobody reads: as behind a firewall.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let started = std::time::Instant::now();
+    let error = measure(
+        silent.local_addr().unwrap(),
+        [1; 32],
+        &Identity::generate(),
+        Request::default(),
+    )
+    .await
+    .unwrap_err();
+    assert!(matches!(error, PobError::ConnectTimeout { .. }), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(8));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn background_bytes_are_those_of_the_measurement_only() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    /// Has moved much before, and then a little with every look.
+    struct Busy(std::sync::atomic::AtomicU64);
+    impl Background for Busy {
+        fn bytes(&self) -> (u64, u64) {
+            let looks = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            (1 << 40 | looks, 0)
+        }
+    }
+    let served = serve(LOOPBACK, Config::default(), everybody);
+    let background = Arc::new(Busy(0.into()));
+    let request = Request {
+        limit_kbps: 20_000,
+        background,
+        ..Request::default()
+    };
+    let receipt = measure(served.address, served.key, &Identity::generate(), request)
+        .await
+        .unwrap()
+        .receipt;
+    assert!((1..100_000).contains(&receipt.down.background_bytes), "{receipt:?}");
+    assert_eq!(receipt.up.background_bytes, 0);
+}
