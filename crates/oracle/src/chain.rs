@@ -7,11 +7,10 @@ use lumora_core::{hash::Hash, units::Seconds};
 use lumora_interface::{
     Address,
     bandwidth::{
-        CommitBundleArguments, Epoch, OracleSet, SubmitAttestationArguments, epoch_address, epoch_state,
-        oracle_set_address,
+        CommitBundleArguments, Epoch, ORACLE_SET, OracleSet, SubmitAttestationArguments, epoch_address, epoch_state,
     },
     registry::Node,
-    rewards::{Emission, emission_address},
+    rewards::{EMISSION, Emission},
     tasks::Work,
 };
 use solana_keypair::Keypair;
@@ -116,8 +115,8 @@ impl Chain {
 
     /// What the chain says now.
     pub async fn view(&self) -> Result<View> {
-        let set: OracleSet = self.connection.fetch(&oracle_set_address().0).await?;
-        let emission: Emission = self.connection.fetch(&emission_address().0).await?;
+        let set: OracleSet = self.connection.fetch(&ORACLE_SET).await?;
+        let emission: Emission = self.connection.fetch(&EMISSION).await?;
         let latest = set.next_epoch.saturating_sub(WATCHED)..set.next_epoch;
         let base = set.attestable_from.checked_sub(1).filter(|base| !latest.contains(base));
         let numbers: Vec<u64> = base.into_iter().chain(latest).collect();
@@ -174,7 +173,7 @@ impl Chain {
     pub async fn open_epoch(&self, number: u64) -> Result<Outcome> {
         let instruction = instructions::open_epoch(&self.sender.payer_address(), number);
         let is_done = || async {
-            let set: OracleSet = self.connection.fetch(&oracle_set_address().0).await?;
+            let set: OracleSet = self.connection.fetch(&ORACLE_SET).await?;
             Ok(set.next_epoch > number)
         };
         Ok(self.sender.send_unless(is_done, &[instruction], &[]).await?)
@@ -234,7 +233,7 @@ impl Chain {
     /// Has a final epoch's rewards minted, unless somebody did.
     pub async fn fund_epoch(&self, number: u64) -> Result<Outcome> {
         let is_done = || async {
-            let emission: Emission = self.connection.fetch(&emission_address().0).await?;
+            let emission: Emission = self.connection.fetch(&EMISSION).await?;
             Ok(emission.fundable_from > number)
         };
         Ok(self

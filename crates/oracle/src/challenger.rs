@@ -9,7 +9,7 @@ use lumora_interface::{
     bandwidth::{Epoch, OracleSet},
     registry::Node,
 };
-use lumora_pob::{Challenger, Claim, Decision, Reason, SignedReceipt};
+use lumora_pob::{Challenger, Claim, Decision, Reason, SignedReceipt, chunk};
 use tokio::sync::mpsc;
 
 use crate::{config::Measurement, event::Event, oracle::Oracle};
@@ -52,16 +52,12 @@ async fn keep(oracle: &Oracle, signed: SignedReceipt) {
         down_kbps: receipt.down.kbps,
         up_kbps: receipt.up.kbps,
         rtt_us: receipt.min_rtt_us,
-        bytes: payload(&receipt.down) + payload(&receipt.up),
+        bytes: chunk::total(receipt.down.chunks) + chunk::total(receipt.up.chunks),
         reason: receipt.reason,
         sentence: Reason::from_code(receipt.reason)
             .map_or("", Reason::sentence)
             .to_owned(),
     });
-}
-
-fn payload(direction: &lumora_pob::DirectionResult) -> u64 {
-    u64::from(direction.chunks) * u64::from(direction.chunk_bytes)
 }
 
 async fn decide(oracle: &Oracle, claim: Claim) -> Decision {
@@ -83,11 +79,16 @@ async fn decide(oracle: &Oracle, claim: Claim) -> Decision {
 }
 
 async fn admit(oracle: &Oracle, claim: &Claim) -> Result<u32, (Reason, String)> {
-    let view = oracle.view();
-    let epoch = view.epochs.get(&claim.epoch).ok_or((
-        Reason::RoundsMissed,
-        format!("Epoch {} is not one of the latest on chain.", claim.epoch),
-    ))?;
+    let mut view = oracle.view();
+    // A node may learn of a new epoch before this oracle does.
+    if claim.epoch == view.set.next_epoch {
+        oracle.renewed_view().await;
+        view = oracle.view();
+    }
+    let epoch = view.epochs.get(&claim.epoch).ok_or_else(|| {
+        let sentence = format!("Epoch {} is not one of the latest on chain.", claim.epoch);
+        (Reason::RoundsMissed, sentence)
+    })?;
     let own = oracle.index_in(&view);
     is_scheduled(
         &view.set,

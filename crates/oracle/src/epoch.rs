@@ -68,7 +68,11 @@ pub async fn follow(oracle: Arc<Oracle>, seen: Epoch) -> Result<()> {
             why: why.into(),
         }),
     }
-    oracle.store.forget_before(number.saturating_sub(oracle.keep_epochs))
+    // The leaves attested last stay however old they are: the next figures start from them.
+    let attested = oracle.store.latest_attested()?.unwrap_or_default();
+    oracle
+        .store
+        .forget_before(number.saturating_sub(oracle.keep_epochs).min(attested))
 }
 
 struct Course<'a> {

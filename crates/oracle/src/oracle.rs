@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use lumora_client::{Connection, Error as ChainError, keys};
 use lumora_interface::{
     Address,
-    registry::{Network, network_address},
+    registry::{NETWORK, Network},
 };
 use lumora_pob::{Challenger, Identity};
 use solana_keypair::Keypair;
@@ -187,7 +187,7 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
 /// The network's configuration, once there is one.
 async fn network(connection: &Connection, observer: &Observer, pause: Duration) -> Result<Network> {
     loop {
-        match connection.fetch(&network_address().0).await {
+        match connection.fetch(&NETWORK).await {
             Err(ChainError::NotFound { .. }) => {
                 let what = "the network is not initialised yet: run its migrations".to_owned();
                 observer(Event::Trouble { what });
