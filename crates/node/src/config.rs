@@ -120,12 +120,12 @@ impl Default for Measurement {
 }
 
 /// How pages are fetched, beyond what a job's manifest says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetching {
-    /// Lets jobs fetch from loopback, private and link-local addresses. For tests and demonstrations on one machine only:
-    /// with it, a job can look into the provider's home network.
-    pub allow_private_addresses: bool,
+    /// Sites on loopback, private or link-local addresses that jobs may fetch from, as `10.77.0.1:8080`. For tests and
+    /// demonstrations: everything private is refused otherwise, so that no job can look into a provider's home network.
+    pub private_addresses: Vec<SocketAddr>,
 }
 
 fn one() -> u64 {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -15,7 +16,7 @@ use lumora_data::{
     store::Store,
 };
 use lumora_interface::{Address, tasks::Job};
-use url::Url;
+use url::{Host, Url};
 
 use crate::{agent::Agent, error::Result};
 
@@ -52,7 +53,7 @@ pub(super) enum MaterialError {
 pub(super) struct Library {
     pub store: Store,
     journals: PathBuf,
-    allow_private_addresses: bool,
+    private_addresses: Arc<Vec<SocketAddr>>,
     known: Arc<Mutex<HashMap<Address, Arc<Material>>>>,
 }
 
@@ -61,7 +62,7 @@ impl Library {
         Ok(Self {
             store: Store::local(&agent.config.store)?,
             journals: agent.config.data_dir.join("shards"),
-            allow_private_addresses: agent.config.fetching.allow_private_addresses,
+            private_addresses: Arc::new(agent.config.fetching.private_addresses.clone()),
             known: Arc::default(),
         })
     }
@@ -108,7 +109,11 @@ impl Library {
         let list = list.map(|list| String::from_utf8_lossy(&list).into_owned());
         let urls = manifest.urls(list.as_deref()).map_err(wrong)?;
         let options = FetchOptions {
-            allow_private_addresses: self.allow_private_addresses,
+            // Pages and redirects stay on the manifest's sites, so these are all that could be reached.
+            allow_private_addresses: manifest
+                .sites
+                .iter()
+                .all(|site| is_listed(site, &self.private_addresses)),
             ..FetchOptions::for_manifest(&manifest)
         };
         Ok(Material {
@@ -117,5 +122,38 @@ impl Library {
             fetcher: Arc::new(Fetcher::new(options).map_err(missing)?.paused_by(agent.gate.watch())),
             manifest: Arc::new(manifest),
         })
+    }
+}
+
+/// Whether the site is one of the listed addresses, written as an address: a name could lead anywhere.
+fn is_listed(site: &Url, listed: &[SocketAddr]) -> bool {
+    let address: IpAddr = match site.host() {
+        Some(Host::Ipv4(address)) => address.into(),
+        Some(Host::Ipv6(address)) => address.into(),
+        _ => return false,
+    };
+    site.port_or_known_default()
+        .is_some_and(|port| listed.contains(&SocketAddr::new(address, port)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listed_addresses_are_let_through() {
+        let listed = ["10.77.1.1:80".parse().unwrap(), "[::1]:8080".parse().unwrap()];
+        let is_listed = |site: &str| is_listed(&site.parse().unwrap(), &listed);
+        assert!(is_listed("http://10.77.1.1/docs") && is_listed("http://[::1]:8080"));
+        for other in [
+            "http://10.77.1.1:81",
+            "https://10.77.1.1",
+            "http://10.77.1.2",
+            "http://localhost:8080",
+            "http://[::1]",
+        ] {
+            assert!(!is_listed(other), "{other}");
+        }
     }
 }
