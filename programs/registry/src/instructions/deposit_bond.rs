@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
-use lumora_interface::{registry as interface, rewards, tokens};
+use lumora_interface::{registry as interface, rewards, self_call, tokens};
 
 use crate::{
     constants::VERSION,
@@ -77,12 +77,17 @@ pub(crate) fn handler(ctx: &mut Context<DepositBond>, arguments: DepositBondArgu
         RegistryError::Invariant
     );
     let (node, bond) = (*accounts.node.address(), accounts.node.bond);
-    emit_cpi!(BondDeposited {
-        version: VERSION,
-        _padding: [0; 7],
-        node,
-        amount,
-        bond,
-    });
+    self_call::record(
+        &BondDeposited {
+            version: VERSION,
+            _padding: [0; 7],
+            node,
+            amount,
+            bond,
+        },
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )?;
     Ok(())
 }

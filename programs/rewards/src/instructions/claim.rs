@@ -3,7 +3,7 @@
 use anchor_lang::{cpi::CpiSigner, prelude::*};
 use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
-use lumora_interface::{bandwidth::Attestation, registry::Node, rewards as interface, tokens};
+use lumora_interface::{bandwidth::Attestation, registry::Node, rewards as interface, self_call, tokens};
 
 use crate::{
     constants::VERSION,
@@ -88,15 +88,20 @@ pub(crate) fn handler(ctx: &mut Context<Claim>) -> Result<()> {
         Lmr::DECIMALS,
         &[CpiSigner::from(&Emission::signer_seeds(&bump))],
     )?;
-    emit_cpi!(RewardClaimed {
-        version: VERSION,
-        _padding: [0; 7],
-        node,
-        owner,
-        amount,
-        claimed: lifetime,
-        epoch,
-    });
+    self_call::record(
+        &RewardClaimed {
+            version: VERSION,
+            _padding: [0; 7],
+            node,
+            owner,
+            amount,
+            claimed: lifetime,
+            epoch,
+        },
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )?;
     Ok(())
 }
 

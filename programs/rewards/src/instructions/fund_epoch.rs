@@ -3,7 +3,7 @@
 use anchor_lang::{cpi::CpiSigner, prelude::*};
 use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::{Lmr, Seconds};
-use lumora_interface::{bandwidth::Epoch, rewards as interface, tokens};
+use lumora_interface::{bandwidth::Epoch, rewards as interface, self_call, tokens};
 
 use crate::{constants::VERSION, error::RewardsError, events::EpochFunded, state::Emission};
 
@@ -68,12 +68,17 @@ pub(crate) fn handler(ctx: &mut Context<FundEpoch>) -> Result<()> {
         Lmr::DECIMALS,
         &[CpiSigner::from(&Emission::signer_seeds(&bump))],
     )?;
-    emit_cpi!(EpochFunded {
-        version: VERSION,
-        _padding: [0; 7],
-        epoch: number,
-        amount,
-        minted: cumulative,
-    });
+    self_call::record(
+        &EpochFunded {
+            version: VERSION,
+            _padding: [0; 7],
+            epoch: number,
+            amount,
+            minted: cumulative,
+        },
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )?;
     Ok(())
 }

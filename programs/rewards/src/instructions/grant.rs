@@ -5,7 +5,7 @@ use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
 use lumora_interface::{
     registry::{self, Network},
-    rewards as interface, tokens,
+    rewards as interface, self_call, tokens,
 };
 
 use crate::{constants::VERSION, error::RewardsError, events::Granted, state::Emission};
@@ -70,12 +70,17 @@ pub(crate) fn handler(ctx: &mut Context<Grant>, arguments: GrantArguments) -> Re
         Lmr::DECIMALS,
         &[CpiSigner::from(&Emission::signer_seeds(&bump))],
     )?;
-    emit_cpi!(Granted {
-        version: VERSION,
-        _padding: [0; 7],
-        recipient,
-        amount,
-        granted,
-    });
+    self_call::record(
+        &Granted {
+            version: VERSION,
+            _padding: [0; 7],
+            recipient,
+            amount,
+            granted,
+        },
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )?;
     Ok(())
 }

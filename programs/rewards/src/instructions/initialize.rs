@@ -9,7 +9,7 @@ use lumora_core::units::{Bps, Lmr};
 use lumora_interface::{
     registry::{self, Network},
     rewards::EARLY_POOL_AMOUNT,
-    tokens,
+    self_call, tokens,
 };
 
 use crate::{constants::VERSION, error::RewardsError, events::EmissionInitialized, state::Emission};
@@ -81,12 +81,17 @@ pub(crate) fn handler(ctx: &mut Context<Initialize>, arguments: InitializeReward
         Lmr::DECIMALS,
         &[CpiSigner::from(&Emission::signer_seeds(&bump))],
     )?;
-    emit_cpi!(EmissionInitialized {
-        version: VERSION,
-        _padding: [0; 7],
-        mint,
-        early_minted: EARLY_POOL_AMOUNT,
-        cap: arguments.cap,
-    });
+    self_call::record(
+        &EmissionInitialized {
+            version: VERSION,
+            _padding: [0; 7],
+            mint,
+            early_minted: EARLY_POOL_AMOUNT,
+            cap: arguments.cap,
+        },
+        ctx.accounts.event_authority.account(),
+        ctx.bumps.event_authority,
+        ctx.program_id,
+    )?;
     Ok(())
 }
