@@ -38,6 +38,18 @@ pub struct Report {
     pub took: Duration,
 }
 
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{}: {} ({:.1} s)",
+            self.step,
+            self.outcome,
+            self.took.as_secs_f64()
+        )
+    }
+}
+
 /// How far a step has come: `done` of `total` pieces of work.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
