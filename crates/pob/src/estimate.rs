@@ -54,3 +54,92 @@ pub fn slope_of_thirds(points: &[Point]) -> Option<Span> {
     };
     (span.duration_us > 0).then_some(span)
 }
+
+/// The slope of the thirds, or the rate since `latest_start` when that is slower: whoever delays the first points shortens
+/// the time between the points, but not the time since then.
+pub fn slope_with_latest_start(points: &[Point], latest_start: Micros) -> Option<Span> {
+    let slope = slope_of_thirds(points)?;
+    let (first, last) = (points.first()?, points.last()?);
+    let since_start = last.at.saturating_sub(latest_start).max(1);
+    Some(slope.slower(Span {
+        bytes: last.bytes - first.bytes,
+        duration_us: since_start,
+    }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::kbps;
+
+    /// `count` points a millisecond apart, 10,000 bytes each: 80 Mbit/s.
+    fn line(count: u64) -> Vec<Point> {
+        (0..count)
+            .map(|index| Point {
+                at: 50_000 + index * 1_000,
+                bytes: index * 10_000,
+            })
+            .collect()
+    }
+
+    fn rate(span: Span) -> u32 {
+        kbps(span.bytes, span.duration_us)
+    }
+
+    #[test]
+    fn a_line_has_its_own_slope() {
+        for count in [6, 7, 8, 100, 301] {
+            assert_eq!(rate(slope_of_thirds(&line(count)).unwrap()), 80_000);
+        }
+        assert_eq!(slope_of_thirds(&line(5)), None);
+        assert_eq!(slope_of_thirds(&[Point { at: 5, bytes: 5 }; 20]), None);
+    }
+
+    #[test]
+    fn a_late_end_moves_the_slope_little() {
+        let mut points = line(300);
+        points.last_mut().unwrap().at += 30_000;
+        let off = f64::from(rate(slope_of_thirds(&points).unwrap())) / 80_000.0;
+        // 30 ms at the end alone would be 9 %.
+        assert!((0.995..1.0).contains(&off), "{off}");
+    }
+
+    #[test]
+    fn first_points_held_back_gain_nothing_beyond_the_start() {
+        let honest = line(300);
+        assert_eq!(rate(slope_with_latest_start(&honest, 50_000).unwrap()), 80_000);
+        for held in [50_000, 100_000, 200_000] {
+            let cheat: Vec<Point> = honest
+                .iter()
+                .map(|point| Point {
+                    at: point.at.max(50_000 + held),
+                    ..*point
+                })
+                .collect();
+            assert!(
+                rate(slope_of_thirds(&cheat).unwrap()) > 84_000,
+                "{held}: the cheat must work without the rule"
+            );
+            let counted = rate(slope_with_latest_start(&cheat, 50_000).unwrap());
+            assert!(counted <= 80_000, "{held}: {counted}");
+        }
+    }
+
+    proptest! {
+        /// Whatever the times, nothing overflows, and the rate is at most that since the latest start.
+        #[test]
+        fn any_points_are_taken(mut times in prop::collection::vec(any::<u32>(), 0..40), start: u32) {
+            times.sort_unstable();
+            let points: Vec<Point> =
+                (0u64..).zip(&times).map(|(index, at)| Point { at: u64::from(*at), bytes: index * 65_536 }).collect();
+            if let Some(span) = slope_with_latest_start(&points, u64::from(start)) {
+                let last = points.last().unwrap();
+                let since = last.at.saturating_sub(u64::from(start)).max(1);
+                prop_assert!(u128::from(span.bytes) * u128::from(since) <= u128::from(last.bytes) * u128::from(span.duration_us));
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Action, LEAST_CHUNKS, MOST_OVERHEAD, Moment, START_ALLOWANCE_US, Violation};
 use crate::chunk;
-use crate::estimate::{Point, Span, slope_of_thirds};
+use crate::estimate::{Point, Span, slope_with_latest_start};
 use crate::keystream::{Direction, Keystream};
 use crate::pacer::Pacer;
 use crate::transcript::Transcript;
@@ -139,15 +139,8 @@ impl Sender {
                 bytes: chunk::total(index + 1) - before,
             })
             .collect();
-        let slope = slope_of_thirds(&points)?;
-        // A node that delays its first answers shortens the time between answers, but not this one.
-        let last = points.last()?;
-        let believed = self.sent_at[first] + self.pacer.round_trip() + START_ALLOWANCE_US;
-        let anchored = Span {
-            bytes: last.bytes,
-            duration_us: last.at.saturating_sub(believed).max(1),
-        };
-        let span = slope.slower(anchored);
+        let latest_start = self.sent_at[first] + self.pacer.round_trip() + START_ALLOWANCE_US;
+        let span = slope_with_latest_start(&points, latest_start)?;
 
         let payload = self.payload_sent.saturating_sub(window.payload_sent);
         let wire = wire

@@ -320,25 +320,24 @@ fn a_wrong_digest_ends_the_measurement_and_is_recorded() {
 
 #[test]
 fn an_answer_before_the_chunk_is_refused() {
-    // For every pong the cheater also sends answers to chunks that have not come yet.
-    let eager: Tamper<'_> = Box::new(|_, message| {
-        let mut messages = vec![(0, message)];
-        if matches!(messages[0].1, Message::Frame(Frame::Answer { .. })) {
-            messages.extend(vec![(0, messages[0].1.clone()); 64]);
+    // The cheater answers as soon as the last pong is out, before anything can have come.
+    let mut pongs = 0;
+    let eager: Tamper<'_> = Box::new(move |_, message| {
+        pongs += usize::from(matches!(message, Message::Frame(Frame::Pong { .. })));
+        let last = pongs == receipt::RTT_SAMPLES;
+        pongs += usize::from(last);
+        let early = Message::Frame(Frame::Answer { running: [0; 32] });
+        if last {
+            vec![(0, message), (0, early)]
+        } else {
+            vec![(0, message)]
         }
-        messages
     });
     let outcome = run(Setup {
         to_challenger: eager,
         ..Setup::default()
     });
-    assert!(
-        matches!(
-            outcome.challenger,
-            Err(Violation::EarlyAnswer(_) | Violation::WrongDigest(_))
-        ),
-        "{outcome:?}"
-    );
+    assert_eq!(outcome.challenger, Err(Violation::EarlyAnswer(0)));
     assert_eq!(outcome.failure.unwrap().receipt.reason, Reason::WrongDigest as u8);
 }
 
@@ -429,6 +428,37 @@ fn holding_answers_back_gains_at_most_the_allowance() {
         measured > 6,
         "the cheats must get through for this to test anything: {measured}"
     );
+}
+
+#[test]
+fn answers_that_catch_up_during_the_window_gain_at_most_the_allowance() {
+    // Pings are answered at once, chunks late at first and then less and less late: the slope of the answers promises a
+    // link that is faster than it is.
+    for held in [50_000, 100_000, 150_000] {
+        for constant_for in [100_000, 300_000, 450_000] {
+            let mut began = None;
+            let cheat: Tamper<'_> = Box::new(move |now, message| {
+                let mut later = 0;
+                if matches!(message, Message::Frame(Frame::Answer { .. })) {
+                    let since = now - *began.get_or_insert(now);
+                    let caught_up = since.saturating_sub(constant_for) * held / 400_000;
+                    later = held.saturating_sub(caught_up);
+                }
+                vec![(later, message)]
+            });
+            let outcome = run(Setup {
+                down: 50 * MEGABIT,
+                delay: 500,
+                to_challenger: cheat,
+                ..Setup::default()
+            });
+            let kbps = outcome.challenger.unwrap().receipt.down.kbps;
+            assert!(
+                kbps < 50_000 * 107 / 100,
+                "held {held} us for {constant_for} us: {kbps} kbit/s"
+            );
+        }
+    }
 }
 
 #[test]
