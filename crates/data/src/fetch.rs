@@ -6,6 +6,6 @@ mod options;
 mod resolver;
 mod skip;
 
-pub use client::{Fetcher, Page};
-pub use options::{AGENT, FetchOptions};
+pub use client::{Fetcher, Hosts, Page};
+pub use options::{AGENT, FetchOptions, MAX_PUBLIC_RATE};
 pub use skip::{Skip, SkipReason};

@@ -17,7 +17,7 @@ use axum::{
     http::{Response, StatusCode},
 };
 use lumora_data::{
-    fetch::{FetchOptions, Fetcher, Page, Skip, SkipReason},
+    fetch::{FetchOptions, Fetcher, Hosts, Page, Skip, SkipReason},
     manifest::Manifest,
 };
 use serde_json::{Value, json};
@@ -444,6 +444,38 @@ async fn pages_keep_the_longer_of_our_interval_and_the_sites() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn fetchers_that_share_hosts_keep_one_pace() {
+    let server = Server::start(|request| match request.uri().path() {
+        "/robots.txt" => missing(),
+        _ => html("x"),
+    })
+    .await;
+    let manifest = manifest(&server.url, json!({"requests_per_second": 10.0}));
+    let hosts = Hosts::default();
+    let fetcher = || Fetcher::new(options(&manifest)).unwrap().sharing(hosts.clone());
+    let (first, second, page) = (fetcher(), fetcher(), server.page("page"));
+    let (one, two) = tokio::join!(first.fetch(&manifest, &page), second.fetch(&manifest, &page));
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(server.asked("/robots.txt"), 1);
+    let gap = server.times()[2] - server.times()[1];
+    assert!(gap >= Duration::from_millis(80), "{gap:?}");
+}
+
+#[tokio::test]
+async fn robots_txt_does_not_lead_into_the_own_network() {
+    let internal = Server::start(|_| html("internal")).await;
+    let target = internal.page("admin").to_string();
+    let server = Server::start(move |request| match request.uri().path() {
+        "/robots.txt" => reply(302, &[("location", &target)], ""),
+        _ => html("x"),
+    })
+    .await;
+    assert_eq!(reason(fetch(&server, "page").await), SkipReason::RobotsUnreachable);
+    assert!(internal.times().is_empty(), "the other server was asked");
 }
 
 #[tokio::test]

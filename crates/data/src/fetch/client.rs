@@ -50,11 +50,28 @@ pub struct Page {
     pub robots: RobotsDecision,
 }
 
-/// Fetches pages. Keep one per node: it remembers each site's robots.txt and when it was last asked.
+/// What is known of sites: their robots.txt, and when each was last asked. Cheap to clone; fetchers that share it keep
+/// one site's pace together.
+#[derive(Clone, Default)]
+pub struct Hosts(Arc<Mutex<HashMap<url::Origin, Arc<Host>>>>);
+
+impl Hosts {
+    fn of(&self, url: &Url, connections: usize) -> Arc<Host> {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            hosts
+                .entry(url.origin())
+                .or_insert_with(|| Arc::new(Host::new(connections))),
+        )
+    }
+}
+
+/// Fetches pages. A node with several jobs has one for each, and lets them share what is known of sites
+/// ([`Fetcher::sharing`]).
 pub struct Fetcher {
     client: Client,
     options: FetchOptions,
-    hosts: Mutex<HashMap<url::Origin, Arc<Host>>>,
+    hosts: Hosts,
     paused: Option<watch::Receiver<bool>>,
 }
 
@@ -102,9 +119,15 @@ impl Fetcher {
         Ok(Self {
             client,
             options,
-            hosts: Mutex::default(),
+            hosts: Hosts::default(),
             paused: None,
         })
+    }
+
+    /// Keeps the pace of each site together with the other fetchers that share `hosts`.
+    #[must_use]
+    pub fn sharing(self, hosts: Hosts) -> Self {
+        Self { hosts, ..self }
     }
 
     /// No request begins while `paused` is true: a node leaves its link alone while that is being measured.
@@ -223,6 +246,13 @@ impl Fetcher {
                 format: None,
             };
             match self.request(&request).await {
+                // Where private addresses are allowed, only the scope of the job protects the node's own network, and a
+                // robots.txt is outside of it.
+                Ok(Reply::Redirect(Some(next)))
+                    if self.options.allow_private_addresses && next.origin() != page.origin() =>
+                {
+                    return Ok(KnownRules::unreachable());
+                }
                 Ok(Reply::Redirect(Some(next))) if visitable(&next).is_ok() => current = next,
                 Ok(Reply::Redirect(_)) => return Ok(KnownRules::read(Rules::unavailable())),
                 Ok(Reply::Body { body, .. }) => return Ok(KnownRules::read(Rules::parse(&body, AGENT))),
@@ -241,9 +271,7 @@ impl Fetcher {
     }
 
     fn host(&self, url: &Url) -> Arc<Host> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Host::new(self.options.connections_per_host));
-        Arc::clone(hosts.entry(url.origin()).or_insert_with(new))
+        self.hosts.of(url, self.options.connections_per_host)
     }
 
     /// One request, repeated with growing delays while the failure may pass.

@@ -10,6 +10,10 @@ use crate::{
 /// The product token that sites name in robots.txt.
 pub const AGENT: &str = "LumoraBot";
 
+/// Most requests per second to a public site, whatever the manifest says: a client must not be able to turn nodes against
+/// a site. Sites at private addresses, which the node's owner has to allow, are served as fast as the manifest says.
+pub const MAX_PUBLIC_RATE: f64 = 5.0;
+
 /// Bounds and manners of a [`super::Fetcher`].
 #[derive(Clone, Debug)]
 pub struct FetchOptions {
@@ -79,11 +83,36 @@ impl FetchOptions {
 
     /// Time between the starts of two requests to one site.
     pub(crate) fn interval(&self) -> Duration {
-        let rate = if self.requests_per_second.is_finite() {
-            self.requests_per_second.max(0.001)
+        let fastest = if self.allow_private_addresses {
+            f64::INFINITY
         } else {
-            1.0
+            MAX_PUBLIC_RATE
         };
+        // max and min pass over a NaN.
+        let rate = self.requests_per_second.max(0.001).min(fastest);
         Duration::from_secs_f64(1.0 / rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_sites_are_spared_whatever_the_manifest_says() {
+        let interval = |requests_per_second, allow_private_addresses| {
+            let options = FetchOptions {
+                requests_per_second,
+                allow_private_addresses,
+                ..FetchOptions::new("")
+            };
+            options.interval().as_secs_f64()
+        };
+        assert_eq!(interval(1_000.0, false), 1.0 / MAX_PUBLIC_RATE);
+        assert_eq!(interval(1_000.0, true), 0.001);
+        assert_eq!(interval(0.5, false), 2.0);
+        for odd in [0.0, -1.0, f64::NAN] {
+            assert_eq!(interval(odd, false), 1_000.0, "{odd}");
+        }
     }
 }
