@@ -1,1 +1,116 @@
-fn main() {}
+//! `lumora`: the one command for providers, clients, oracles and developers.
+
+mod commands;
+mod dataset;
+mod demo;
+mod job;
+mod output;
+mod programs;
+mod shutdown;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use self::output::Format;
+
+/// Lumora turns idle internet bandwidth into datasets.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Prints one JSON document instead of text.
+#[derive(clap::Args, Clone, Copy)]
+struct Json {
+    /// Prints one JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Json {
+    fn format(self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Options),
+    Localnet(commands::localnet::Arguments),
+    Migrate(commands::migrate::Arguments),
+    #[command(subcommand)]
+    Node(commands::node::Command),
+    #[command(subcommand)]
+    Oracle(commands::oracle::Command),
+    Dataset {
+        #[command(subcommand)]
+        command: commands::dataset::Command,
+        #[command(flatten)]
+        json: Json,
+    },
+    Pob {
+        #[command(subcommand)]
+        command: commands::pob::Command,
+        #[command(flatten)]
+        json: Json,
+    },
+    Robots {
+        #[command(subcommand)]
+        command: commands::robots::Command,
+        #[command(flatten)]
+        json: Json,
+    },
+    Score {
+        #[command(flatten)]
+        arguments: Box<commands::score::Arguments>,
+        #[command(flatten)]
+        json: Json,
+    },
+    Allocate {
+        #[command(flatten)]
+        arguments: commands::allocate::Arguments,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,lumora=info")))
+        .with_writer(std::io::stderr)
+        .init();
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime could not be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(options) => demo::run(options).await,
+        Command::Localnet(arguments) => commands::localnet::run(&arguments).await,
+        Command::Migrate(arguments) => commands::migrate::run(&arguments).await,
+        Command::Node(command) => commands::node::run(&command).await,
+        Command::Oracle(command) => commands::oracle::run(&command).await,
+        Command::Dataset { command, json } => commands::dataset::run(&command, json.format()).await,
+        Command::Pob { command, json } => commands::pob::run(&command, json.format()).await,
+        Command::Robots { command, json } => commands::robots::run(&command, json.format()),
+        Command::Score { arguments, json } => commands::score::run(&arguments, json.format()),
+        Command::Allocate { arguments, json } => commands::allocate::run(&arguments, json.format()),
+    }
+}

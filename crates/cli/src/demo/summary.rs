@@ -14,6 +14,8 @@ pub struct Summary {
     pub wall_seconds: f64,
     /// Seconds of each stage.
     pub stages: Vec<Stage>,
+    /// How links were shaped.
+    pub links: String,
     /// One entry a node.
     pub nodes: Vec<Node>,
     /// Epochs attested, and by how many oracles.
@@ -52,8 +54,8 @@ pub struct Node {
     pub address: String,
     /// Where it stands, in words.
     pub place: String,
-    /// Rate its link was set to; `None` where links are not shaped.
-    pub link_kbps: Option<u32>,
+    /// Rate its link was set to.
+    pub link_kbps: u32,
     /// The provider's own limit.
     pub limit_kbps: u32,
     /// Attested rate towards the node: the agreed figure of the first attested epoch.
@@ -180,6 +182,8 @@ pub struct Dataset {
     pub price: u64,
     /// Seconds from the purchase to the delivery of the key.
     pub delivery_seconds: f64,
+    /// Where the buyer has it in clear, as JSON Lines.
+    pub file: String,
 }
 
 /// Compute units of one instruction.
@@ -220,7 +224,7 @@ impl Summary {
                 vec![
                     node.name.clone(),
                     node.place.clone(),
-                    node.link_kbps.map_or_else(|| "not shaped".to_owned(), mbit),
+                    mbit(node.link_kbps),
                     mbit(node.limit_kbps),
                     mbit(node.down_kbps),
                     mbit(node.up_kbps),
@@ -238,7 +242,7 @@ impl Summary {
             ],
             &rows,
         );
-        text.push_str("\n  rates in Mbit/s");
+        text.push_str(&format!("\n  rates in Mbit/s; links: {}", self.links));
         for node in self.nodes.iter().filter(|node| node.bandwidth_lmr == 0) {
             text.push_str(&format!("\n  {} earned nothing for bandwidth: {}", node.name, node.reason));
         }
@@ -333,12 +337,13 @@ impl Summary {
         ]
         .map(|(what, rows)| vec![what.to_owned(), thousands(rows)]);
         format!(
-            "{}\n  {} bytes of ciphertext, {} LMR, key delivered {:.1} s after the purchase\n  listing {}",
+            "{}\n  {} bytes of ciphertext, {} LMR, key delivered {:.1} s after the purchase\n  listing {}\n  rows in clear: {}",
             table(&["", "rows"], &rows),
             thousands(dataset.ciphertext_bytes),
             lmr(dataset.price),
             dataset.delivery_seconds,
-            dataset.listing
+            dataset.listing,
+            dataset.file
         )
     }
 

@@ -1,0 +1,11 @@
+//! One module a command.
+
+pub mod allocate;
+pub mod dataset;
+pub mod localnet;
+pub mod migrate;
+pub mod node;
+pub mod oracle;
+pub mod pob;
+pub mod robots;
+pub mod score;
