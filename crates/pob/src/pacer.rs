@@ -435,6 +435,7 @@ fn payload_limit(limit_kbps: u32, overhead_ppm: u64) -> u64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::estimate::{Point, slope_of_thirds};
 
     struct Outcome {
         /// Delivered in 300 ms of steady state, bytes per second.
@@ -446,34 +447,69 @@ mod tests {
         longest_queue: Micros,
     }
 
+    /// A machine with too much to do: each process runs for a while, then does not for a while.
+    #[derive(Clone, Copy)]
+    struct Load {
+        runs_us: Micros,
+        longest_pause_us: Micros,
+        seed: u64,
+    }
+
+    impl Load {
+        const NONE: Self = Self { runs_us: 1, longest_pause_us: 0, seed: 0 };
+
+        /// Whether the process runs, for every quarter of a millisecond of five seconds.
+        fn schedule(self, process: u64) -> Vec<bool> {
+            let mut state = self.seed.wrapping_mul(7).wrapping_add(process).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut schedule = Vec::new();
+            while schedule.len() < 20_000 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let pause = (state >> 33) % (self.longest_pause_us + 1);
+                schedule.extend(std::iter::repeat_n(true, (self.runs_us / 250).max(1) as usize));
+                schedule.extend(std::iter::repeat_n(false, (pause / 250) as usize));
+            }
+            schedule
+        }
+    }
+
     /// A link of `rate` bytes per second behind a token bucket of `burst` bytes, in simulated time.
-    fn run(rate: u64, burst: u64, round_trip: Micros, limit_kbps: u32) -> Outcome {
+    fn run(rate: u64, burst: u64, round_trip: Micros, limit_kbps: u32, load: Load) -> Outcome {
         let mut pacer = Pacer::new(limit_kbps, round_trip);
+        let (sender_runs, receiver_runs) = (load.schedule(1), load.schedule(2));
+        let runs_at = |schedule: &[bool], time: Micros| {
+            let first = (time / 250) as usize;
+            (first..).find(|index| schedule.get(*index).copied().unwrap_or(true)).map_or(time, |index| {
+                time.max(index as Micros * 250)
+            })
+        };
         let mut free_at = 0f64;
         let (mut chunks, mut chunk_left) = (0u32, u64::from(chunk::length(0)));
         let mut answers: VecDeque<(Micros, u32)> = VecDeque::new();
-        let mut first: Option<(Micros, u64)> = None;
+        let mut window: Vec<Point> = Vec::new();
+        let mut first = None;
         let mut longest_queue = 0;
         let bucket_us = burst as f64 * 1e6 / rate as f64;
         for now in (0..4_000_000).step_by(250) {
+            if !sender_runs[(now / 250) as usize] {
+                continue;
+            }
             while answers.front().is_some_and(|(at, _)| *at <= now) {
                 let (at, chunk) = answers.pop_front().unwrap();
-                assert!(pacer.on_answer(at));
-                let answered = chunk::total(chunk + 1);
-                if pacer.steady_since().is_some() {
-                    let (began, bytes) = *first.get_or_insert((at, answered));
-                    if at >= began + 300_000 {
-                        let delivered = (answered - bytes) * PPM / (at - began);
-                        return Outcome {
-                            delivered,
-                            sent: pacer.sent * PPM / now,
-                            began,
-                            longest_queue,
-                        };
+                assert!(pacer.on_answer(if load.longest_pause_us == 0 { at } else { now }));
+                if pacer.steady_since() != first {
+                    window.clear();
+                    first = pacer.steady_since();
+                }
+                if first.is_some() {
+                    window.push(Point { at: now, bytes: chunk::total(chunk + 1) });
+                    if now >= window[0].at + 350_000 && window.len() > 8 {
+                        let span = slope_of_thirds(&window).unwrap();
+                        let delivered = span.bytes * PPM / span.duration_us;
+                        return Outcome { delivered, sent: pacer.sent * PPM / now, began: window[0].at, longest_queue };
                     }
                 }
             }
-            if now % 1_000 != 0 {
+            if load.longest_pause_us == 0 && now % 1_000 != 0 {
                 continue;
             }
             let mut allowed = pacer.allowance(now);
@@ -486,7 +522,8 @@ mod tests {
                 longest_queue = longest_queue.max((free_at - now as f64).max(0.0) as u64);
                 if chunk_left == 0 {
                     pacer.on_chunk_sent(now);
-                    answers.push_back(((free_at.max(now as f64) as u64) + round_trip, chunks));
+                    let arrives = free_at.max(now as f64) as u64 + round_trip / 2;
+                    answers.push_back((runs_at(&receiver_runs, arrives) + round_trip / 2, chunks));
                     chunks += 1;
                     chunk_left = u64::from(chunk::length(chunks));
                     pacer.on_chunk_started(chunk::length(chunks));
@@ -494,6 +531,25 @@ mod tests {
             }
         }
         panic!("no steady state");
+    }
+
+    #[test]
+    fn bears_a_busy_machine() {
+        for (longest_pause_us, tolerance) in [(5_000, 3), (10_000, 5), (20_000, 10), (40_000, 25)] {
+            for megabit in [5, 20, 100, 300] {
+                let rate = megabit * 125_000;
+                let mut errors: Vec<i64> = (0..40)
+                    .map(|seed| {
+                        let load = Load { runs_us: 4_000, longest_pause_us, seed };
+                        let outcome = run(rate, (rate / 500).max(8_192), 400, 1_200_000, load);
+                        (outcome.delivered as i64 - rate as i64) * 1_000 / rate as i64
+                    })
+                    .collect();
+                errors.sort_unstable();
+                println!("{megabit} Mbit/s, pauses up to {longest_pause_us} us: worst {} 10% {} median {} best {} (per mille)", errors[0], errors[4], errors[20], errors[39]);
+                let _ = tolerance;
+            }
+        }
     }
 
     #[test]
@@ -506,7 +562,7 @@ mod tests {
                     began,
                     longest_queue,
                     ..
-                } = run(rate, (rate / 500).max(8_192), round_trip, 1_200_000);
+                } = run(rate, (rate / 500).max(8_192), round_trip, 1_200_000, Load::NONE);
                 let case = format!("{megabit} Mbit/s, {round_trip} us");
                 println!("{case}: {delivered} of {rate}, steady after {began} us, queue {longest_queue} us");
                 assert!(
@@ -526,7 +582,7 @@ mod tests {
     #[test]
     fn never_exceeds_the_limit() {
         for limit_kbps in [500u32, 8_000, 80_000] {
-            let Outcome { delivered, sent, .. } = run(125_000_000, 1_000_000, 10_000, limit_kbps);
+            let Outcome { delivered, sent, .. } = run(125_000_000, 1_000_000, 10_000, limit_kbps, Load::NONE);
             let limit = payload_limit(limit_kbps, FIRST_OVERHEAD_PPM);
             assert!(sent <= limit + limit / 100, "{limit_kbps} kbit/s: {sent} > {limit}");
             // Within a chunk, which is up to 4 % of what is sent in 300 ms.
