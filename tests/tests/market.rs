@@ -388,7 +388,7 @@ fn only_the_authority_names_the_treasury_and_it_must_hold_lmr() {
     let foreign = sales::initialize(&stranger.pubkey(), &treasury);
     world.refused(&[foreign], &[&stranger], MarketError::NotAuthority.code());
     let authority = world.authority.insecure_clone();
-    let no_account = sales::initialize(&authority.pubkey(), &authority.pubkey());
+    let no_account = sales::initialize(&authority.pubkey(), &stranger.pubkey());
     world.refused(&[no_account], &[&authority], MarketError::WrongTreasury.code());
     world.must(&[sales::initialize(&authority.pubkey(), &treasury)], &[&authority]);
     let again = sales::initialize(&authority.pubkey(), &treasury);

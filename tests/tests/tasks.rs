@@ -799,7 +799,7 @@ fn only_the_authority_names_the_treasury_and_it_must_hold_lmr() {
     let foreign = jobs::initialize(&stranger.pubkey(), &treasury);
     world.refused(&[foreign], &[&stranger], TasksError::NotAuthority.code());
     let authority = world.authority.insecure_clone();
-    let no_account = jobs::initialize(&authority.pubkey(), &authority.pubkey());
+    let no_account = jobs::initialize(&authority.pubkey(), &stranger.pubkey());
     world.refused(&[no_account], &[&authority], TasksError::WrongTreasury.code());
     world.must(&[jobs::initialize(&authority.pubkey(), &treasury)], &[&authority]);
 }

@@ -1,6 +1,6 @@
 //! Figures that several instructions share. Seeds are written as literals where they are used, because the framework
 //! computes the bumps of literal seeds ahead of time and names them in the IDL; `lumora_interface::market::seed` lists
-//! them for clients, and a test compares the two.
+//! them for clients, and every test on chain derives addresses from that list.
 
 pub use lumora_interface::VERSION;
 

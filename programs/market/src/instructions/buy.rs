@@ -77,7 +77,7 @@ pub(crate) fn handler(ctx: &mut Context<Buy>, index: u32, arguments: BuyArgument
     // The seller may have changed what is sold, or its price, while the buyer was signing.
     require!(listing.revision == arguments.revision, MarketError::RevisionChanged);
     require!(listing.price == arguments.price, MarketError::PriceChanged);
-    // With the identity, or a point nobody knows the secret of by construction of its encoding, the key would be public.
+    // With the identity as the buyer's key, the sealed key would not be sealed: anybody could read it off the chain.
     require!(
         Point(arguments.buyer_key).is_key::<Syscalls>(),
         MarketError::BuyerKeyInvalid

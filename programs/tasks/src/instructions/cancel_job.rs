@@ -29,8 +29,7 @@ pub(crate) fn handler(ctx: &mut Context<CancelJob>) -> Result<()> {
     job.cancelled = 1;
     // Work that was begun keeps its time: everything else follows from the deadline.
     job.deadline = job.deadline.min(now);
-    job.record(&event);
+    job.log(&event);
     job.invariant()?;
-    emit!(event);
     Ok(())
 }

@@ -136,9 +136,8 @@ pub(crate) fn handler(ctx: &mut Context<ClaimShard>, shard: u32, replica: u8) ->
     set_shard_state(&mut accounts.job, shard, state.with(replica))?;
     let job = &mut *accounts.job;
     job.live_assignments = job.live_assignments.checked_add(1).ok_or(TasksError::Overflow)?;
-    job.record(&event);
+    job.log(&event);
     job.invariant()?;
-    emit!(event);
     Ok(())
 }
 

@@ -139,10 +139,10 @@ pub(crate) fn handler(
     job.deadline = arguments.deadline;
     job.commit_seconds = arguments.commit_seconds;
     job.reveal_seconds = arguments.reveal_seconds;
-    job.record(&event);
+    let record = job.record(&event);
     job.invariant()?;
-    self_call::record(
-        &event,
+    self_call::send(
+        &record,
         ctx.accounts.event_authority.account(),
         ctx.bumps.event_authority,
         ctx.program_id,

@@ -55,9 +55,8 @@ pub(crate) fn handler(ctx: &mut Context<ExpireAssignment>) -> Result<()> {
     set_shard_state(&mut ctx.accounts.job, shard, freed)?;
     let job = &mut *ctx.accounts.job;
     job.live_assignments = job.live_assignments.checked_sub(1).ok_or(TasksError::Invariant)?;
-    job.record(&event);
+    job.log(&event);
     job.invariant()?;
-    emit!(event);
     Ok(())
 }
 

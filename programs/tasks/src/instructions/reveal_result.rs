@@ -74,7 +74,6 @@ pub(crate) fn handler(ctx: &mut Context<RevealResult>, arguments: RevealResultAr
         records: arguments.records,
         _padding_2: 0,
     };
-    ctx.accounts.job.record(&event);
-    emit!(event);
+    ctx.accounts.job.log(&event);
     Ok(())
 }

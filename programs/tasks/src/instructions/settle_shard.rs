@@ -122,14 +122,14 @@ pub(crate) fn handler(ctx: &mut Context<SettleShard>, shard: u32) -> Result<()> 
         .live_assignments
         .checked_sub(assigned.count_ones())
         .ok_or(TasksError::Invariant)?;
-    job.record(&event);
+    let record = job.record(&event);
     job.invariant()?;
 
     if winners != 0 {
         pay(&ctx.accounts, ctx.program_id, &payments, fees)?;
     }
-    self_call::record(
-        &event,
+    self_call::send(
+        &record,
         ctx.accounts.event_authority.account(),
         ctx.bumps.event_authority,
         ctx.program_id,

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 use lumora_core::log;
-use lumora_interface::{Account as _, tasks::ShardState};
+use lumora_interface::{Account as _, SELF_CALL_TAG, self_call, tasks::ShardState};
 
 use super::plain_layout;
 use crate::error::TasksError;
@@ -24,9 +24,22 @@ impl Job {
         Ok(())
     }
 
-    /// Adds an event to the job's hash chain.
-    pub fn record(&mut self, event: &impl Event) {
-        self.log_head = log::extend(&self.log_head, &event.data());
+    /// Adds an event to the job's hash chain and to the transaction's logs.
+    pub fn log(&mut self, event: &impl Event) {
+        let bytes = event.data();
+        self.extend_log(&bytes);
+        sol_log_data(&[&bytes]);
+    }
+
+    /// Adds an event to the job's hash chain; gives the data with which the program calls itself to record it.
+    pub fn record<E: Event + bytemuck::Pod>(&mut self, event: &E) -> Vec<u8> {
+        let data = self_call::encode(event);
+        self.extend_log(&data[SELF_CALL_TAG.len()..]);
+        data
+    }
+
+    fn extend_log(&mut self, event: &[u8]) {
+        self.log_head = log::extend(&self.log_head, event);
         self.log_length = self.log_length.saturating_add(1);
     }
 }
