@@ -423,7 +423,7 @@ fn the_instruction_before_must_be_a_plain_ed25519_verification() {
     // The message taken from another instruction that holds what the oracles did sign.
     let mut elsewhere = verification.clone();
     let at = 2 + 12;
-    elsewhere.data[at..at + 2].copy_from_slice(&1u16.to_le_bytes());
+    elsewhere.data[at..at + 2].copy_from_slice(&0u16.to_le_bytes());
     world.refused(
         &[verification.clone(), elsewhere, submit.clone()],
         &[],
@@ -487,9 +487,7 @@ fn a_forged_leaf_is_refused() {
     bent[0][31] ^= 1;
     world.refused(&[prove(&first, 0, bent)], &[], invalid);
     world.refused(&[prove(&first, 0, vec![])], &[], invalid);
-    let long = vec![[0; 32]; 33];
-    let malformed = instructions::prove(&payer, epoch, &first, &leaf, 0, long.clone());
-    // 33 hashes do not fit beside a first creation's accounts in 1,232 bytes unless the transaction is lean; they do.
+    let malformed = instructions::prove(&payer, epoch, &first, &leaf, 0, vec![[0; 32]; 33]);
     world.refused(&[malformed], &[], BandwidthError::ProofMalformed.code());
     // An account that is no node.
     let stranger = prove(&registry::NETWORK, 0, figures.path(0));
