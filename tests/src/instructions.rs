@@ -275,7 +275,7 @@ pub fn prove(
                 cumulative_contribution: leaf.cumulative_contribution,
                 cumulative_reward: leaf.cumulative_reward,
             },
-            path,
+            path: &path,
         },
     )
 }

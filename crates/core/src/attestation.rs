@@ -43,8 +43,17 @@ pub struct Leaf {
 impl Leaf {
     /// The leaf's canonical bytes: version, then the fields in order, little endian.
     pub fn encode(&self) -> [u8; LEAF_LEN] {
-        let mut bytes = [0; LEAF_LEN];
-        let fields: [&[u8]; 12] = [
+        self.with_fields(|fields| {
+            let mut bytes = [0; LEAF_LEN];
+            for (slot, byte) in bytes.iter_mut().zip(fields.into_iter().flatten()) {
+                *slot = *byte;
+            }
+            bytes
+        })
+    }
+
+    fn with_fields<T>(&self, read: impl FnOnce([&[u8]; 12]) -> T) -> T {
+        read([
             &[LEAF_VERSION],
             &self.node,
             &self.epoch.to_le_bytes(),
@@ -57,11 +66,7 @@ impl Leaf {
             &self.contribution.to_le_bytes(),
             &self.cumulative_contribution.to_le_bytes(),
             &self.cumulative_reward.to_le_bytes(),
-        ];
-        for (slot, byte) in bytes.iter_mut().zip(fields.into_iter().flatten()) {
-            *slot = *byte;
-        }
-        bytes
+        ])
     }
 
     /// The leaf behind its canonical bytes; `None` where they are of another version.
@@ -90,9 +95,16 @@ impl Leaf {
         })
     }
 
-    /// The leaf's hash in the epoch's tree.
+    /// The leaf's hash in the epoch's tree: that of its bytes, without putting them together first, which on chain
+    /// costs more than the hash.
     pub fn hash(&self) -> Hash {
-        merkle::leaf_hash(&self.encode())
+        self.with_fields(|fields| {
+            let mut parts = [merkle::LEAF_PREFIX; 13];
+            for (part, field) in parts.iter_mut().skip(1).zip(fields) {
+                *part = field;
+            }
+            sha256(&parts)
+        })
     }
 }
 
@@ -178,6 +190,11 @@ mod tests {
         assert_eq!(Leaf::decode(&bytes), Some(LEAF));
         bytes[0] = LEAF_VERSION + 1;
         assert_eq!(Leaf::decode(&bytes), None);
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_bytes() {
+        assert_eq!(LEAF.hash(), merkle::leaf_hash(&LEAF.encode()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::hash::{Hash, sha256};
 
-const LEAF_PREFIX: &[u8] = &[0];
+pub(crate) const LEAF_PREFIX: &[u8] = &[0];
 const NODE_PREFIX: &[u8] = &[1];
 
 /// Root of a tree without leaves: SHA-256 of nothing, as in the RFC.

@@ -59,7 +59,7 @@ pub mod bandwidth {
 
     /// Proves one node's figures against a final epoch's root; anybody may pay.
     #[discrim = 5]
-    pub fn prove(ctx: &mut Context<Prove>, arguments: ProveArguments, path: Vec<[u8; 32]>) -> Result<()> {
-        instructions::prove::handler(ctx, arguments, &path)
+    pub fn prove(ctx: &mut Context<Prove>, arguments: ProveArguments, path: &[[u8; 32]]) -> Result<()> {
+        instructions::prove::handler(ctx, arguments, path)
     }
 }
