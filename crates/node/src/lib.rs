@@ -65,9 +65,9 @@ pub async fn run_with(config: NodeConfig, events: Events, shutdown: Cancellation
 
     let stop = shutdown.child_token();
     let mut parts = JoinSet::new();
-    parts.spawn(measurement::run(agent.clone(), stop.clone()));
-    parts.spawn(rewards::run(agent.clone(), stop.clone()));
-    parts.spawn(tasks::run(agent.clone(), stop.clone()));
+    parts.spawn(until(stop.clone(), measurement::run(agent.clone())));
+    parts.spawn(until(stop.clone(), rewards::run(agent.clone())));
+    parts.spawn(until(stop.clone(), tasks::run(agent.clone())));
     let mut result = Ok(());
     while let Some(part) = parts.join_next().await {
         // A node that does half of its work would look healthy and earn nothing: one part that ends, ends all.
@@ -78,6 +78,15 @@ pub async fn run_with(config: NodeConfig, events: Events, shutdown: Cancellation
     }
     agent.events.emit(&Event::Stopped);
     result
+}
+
+/// Runs a part until the node stops. The part is dropped wherever it stands, as a kill would do: what must not be lost is
+/// on disk by then.
+async fn until(stop: CancellationToken, part: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        result = part => result,
+    }
 }
 
 fn connect(config: &NodeConfig) -> Result<Connection> {

@@ -11,7 +11,6 @@ use lumora_interface::{
     bandwidth::{Epoch, ORACLE_SET, OracleSet, epoch_address},
 };
 use lumora_pob::Request;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::Agent,
@@ -33,8 +32,8 @@ struct Current {
     progress: Progress,
 }
 
-/// Is measured until it is told to stop.
-pub(crate) async fn run(agent: Agent, shutdown: CancellationToken) -> Result<()> {
+/// Is measured, round after round.
+pub(crate) async fn run(agent: Agent) -> Result<()> {
     let mut changes = watch::account::<OracleSet>(&agent.connection, ORACLE_SET);
     let mut current: Option<Current> = None;
     let mut backoff = Backoff::new();
@@ -52,7 +51,6 @@ pub(crate) async fn run(agent: Agent, shutdown: CancellationToken) -> Result<()>
             }
         };
         tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
             () = tokio::time::sleep(wait) => {}
             Some(_) = changes.recv() => {}
         }

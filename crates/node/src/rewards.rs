@@ -12,7 +12,6 @@ use lumora_interface::{
     bandwidth::{Attestation, Epoch, ORACLE_SET, OracleSet, attestation_address, epoch_address, epoch_state},
     rewards::{EMISSION, Emission, Reward, reward_address},
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::Agent,
@@ -30,8 +29,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Oracles have their leaves ready this long after the attestation; no leaf later than this means none, seconds.
 const LEAF_GRACE_SECONDS: i64 = 15;
 
-/// Proves and claims until it is told to stop.
-pub(crate) async fn run(agent: Agent, shutdown: CancellationToken) -> Result<()> {
+/// Proves and claims, epoch after epoch.
+pub(crate) async fn run(agent: Agent) -> Result<()> {
     let mut changes = watch::account::<OracleSet>(&agent.connection, ORACLE_SET);
     let mut unlisted = BTreeSet::new();
     let mut backoff = Backoff::new();
@@ -58,7 +57,6 @@ pub(crate) async fn run(agent: Agent, shutdown: CancellationToken) -> Result<()>
             }
         };
         tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
             () = tokio::time::sleep(wait) => {}
             Some(_) = changes.recv() => {}
         }

@@ -16,7 +16,7 @@ use lumora_interface::{
     Address,
     tasks::{Assignment, Job, assignment_address},
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -37,45 +37,38 @@ const DEBOUNCE: Duration = Duration::from_millis(150);
 /// A job whose manifest cannot be used is looked at again after this many seconds.
 const UNFIT_SECONDS: i64 = 60;
 
-/// Takes shards and works on them until it is told to stop.
-pub(crate) async fn run(agent: Agent, shutdown: CancellationToken) -> Result<()> {
+/// Takes shards and works on them. Dropping it ends every step; transactions on their way are not called back, the next
+/// start finds them landed or not.
+pub(crate) async fn run(agent: Agent) -> Result<()> {
     let mut jobs = watch::accounts::<Job>(&agent.connection, Vec::new());
     let mut assignments = watch::accounts::<Assignment>(&agent.connection, Vec::new());
     let mut worker = Worker::new(agent)?;
     let mut backoff = Backoff::new();
     let poll = Duration::from_secs(worker.agent.config.poll_seconds);
-    let mut next_look = tokio::time::Instant::now();
     loop {
-        let wait = match worker.turn(tokio::time::Instant::now() >= next_look).await {
+        let wait = match worker.turn(poll).await {
             Ok(wait) => {
-                if tokio::time::Instant::now() >= next_look {
-                    next_look = tokio::time::Instant::now() + poll;
-                }
                 backoff.reset();
-                wait.min(next_look.saturating_duration_since(tokio::time::Instant::now()))
+                wait
             }
             Err(error) => {
                 if backoff.is_news(&error) {
                     worker.agent.failed("tasks", &error);
                 }
-                next_look = tokio::time::Instant::now();
+                worker.look_at = Instant::now();
                 backoff.next()
             }
         };
         tokio::select! {
-            () = shutdown.cancelled() => {
-                worker.stop().await;
-                return Ok(());
-            }
             () = tokio::time::sleep(wait) => {}
             Some(done) = worker.steps.join_next() => worker.finish(done?),
             Some(change) = jobs.recv() => {
-                if worker.hear_of_job(change) { next_look = tokio::time::Instant::now(); }
-                drain(&mut jobs, |change| if worker.hear_of_job(change) { next_look = tokio::time::Instant::now(); }).await;
+                worker.hear_of_job(change);
+                drain(&mut jobs, |change| worker.hear_of_job(change)).await;
             }
             Some(change) = assignments.recv() => {
-                if worker.hear_of_assignment(change) { next_look = tokio::time::Instant::now(); }
-                drain(&mut assignments, |change| if worker.hear_of_assignment(change) { next_look = tokio::time::Instant::now(); }).await;
+                worker.hear_of_assignment(change);
+                drain(&mut assignments, |change| worker.hear_of_assignment(change)).await;
             }
         }
     }
@@ -100,7 +93,9 @@ struct Worker {
     agent: Agent,
     library: Library,
     mirror: Option<Mirror>,
-    /// Jobs to be read again.
+    /// When everything is read again.
+    look_at: Instant,
+    /// Jobs to be read again before that.
     stale_jobs: BTreeSet<Address>,
     results: BTreeMap<Address, Ready>,
     held: BTreeMap<Address, Held>,
@@ -119,6 +114,7 @@ impl Worker {
         let mut worker = Self {
             library: Library::new(&agent)?,
             mirror: None,
+            look_at: Instant::now(),
             stale_jobs: BTreeSet::new(),
             results: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -155,8 +151,12 @@ impl Worker {
     }
 
     /// Reads what is to be read, plans, begins the steps. Returns how long nothing is to be done.
-    async fn turn(&mut self, everything: bool) -> Result<Duration> {
+    async fn turn(&mut self, poll: Duration) -> Result<Duration> {
+        let everything = self.mirror.is_none() || Instant::now() >= self.look_at;
         self.look(everything).await?;
+        if everything {
+            self.look_at = Instant::now() + poll;
+        }
         self.notice_ended().await?;
         let now = self.agent.clock.now();
         self.not_before.retain(|_, at| *at > now);
@@ -175,7 +175,7 @@ impl Worker {
         let wait = wake_at
             .saturating_sub(self.agent.clock.now_millis())
             .clamp(20, 3_600_000);
-        Ok(Duration::from_millis(wait.unsigned_abs()))
+        Ok(Duration::from_millis(wait.unsigned_abs()).min(self.look_at.saturating_duration_since(Instant::now())))
     }
 
     fn plan(&self, now: i64) -> Option<Plan> {
@@ -202,7 +202,7 @@ impl Worker {
 
     /// Brings the mirror up to date: everything, or the jobs that changed.
     async fn look(&mut self, everything: bool) -> Result<()> {
-        if everything || self.mirror.is_none() {
+        if everything {
             self.agent.clock.look().await?;
             self.mirror = Some(Mirror::read(&self.agent).await?);
             self.stale_jobs.clear();
@@ -226,25 +226,22 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether everything has to be read again.
-    fn hear_of_job(&mut self, change: Change<Job>) -> bool {
+    fn hear_of_job(&mut self, change: Change<Job>) {
         match change {
-            Change::Connected => return true,
+            Change::Connected => self.look_at = Instant::now(),
             // The account holds the states of the shards behind what the subscription decodes.
-            Change::Account { address, .. } | Change::Closed { address, .. } => self.stale_jobs.insert(address),
-        };
-        false
+            Change::Account { address, .. } | Change::Closed { address, .. } => {
+                self.stale_jobs.insert(address);
+            }
+        }
     }
 
-    /// Whether everything has to be read again.
-    fn hear_of_assignment(&mut self, change: Change<Assignment>) -> bool {
-        let Some(mirror) = &mut self.mirror else { return true };
-        match change {
-            Change::Connected => return true,
-            Change::Account { address, account, .. } => mirror.put(address, Some(account)),
-            Change::Closed { address, .. } => mirror.put(address, None),
+    fn hear_of_assignment(&mut self, change: Change<Assignment>) {
+        match (change, &mut self.mirror) {
+            (Change::Account { address, account, .. }, Some(mirror)) => mirror.put(address, Some(account)),
+            (Change::Closed { address, .. }, Some(mirror)) => mirror.put(address, None),
+            (Change::Connected, _) | (_, None) => self.look_at = Instant::now(),
         }
-        false
     }
 
     /// Tells how assignments of this node ended, and forgets what was kept for them.
@@ -356,10 +353,5 @@ impl Worker {
                 }
             }
         }
-    }
-
-    /// Ends what runs. Transactions on their way are not called back: the next start finds them landed or not.
-    async fn stop(&mut self) {
-        self.steps.shutdown().await;
     }
 }

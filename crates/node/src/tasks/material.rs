@@ -10,7 +10,7 @@ use std::{
 
 use lumora_data::{
     cid::Cid,
-    fetch::{FetchOptions, Fetcher},
+    fetch::{FetchOptions, Fetcher, Hosts},
     key::ResultsPublicKey,
     manifest::{Manifest, Pages, shards},
     store::Store,
@@ -54,6 +54,8 @@ pub(super) struct Library {
     pub store: Store,
     journals: PathBuf,
     private_addresses: Arc<Vec<SocketAddr>>,
+    /// One site may be part of several jobs, and is owed one pace.
+    hosts: Hosts,
     known: Arc<Mutex<HashMap<Address, Arc<Material>>>>,
 }
 
@@ -63,6 +65,7 @@ impl Library {
             store: Store::local(&agent.config.store)?,
             journals: agent.config.data_dir.join("shards"),
             private_addresses: Arc::new(agent.config.fetching.private_addresses.clone()),
+            hosts: Hosts::default(),
             known: Arc::default(),
         })
     }
@@ -116,10 +119,12 @@ impl Library {
                 .all(|site| is_listed(site, &self.private_addresses)),
             ..FetchOptions::for_manifest(&manifest)
         };
+        let fetcher = Fetcher::new(options).map_err(missing)?;
+        let fetcher = fetcher.sharing(self.hosts.clone()).paused_by(agent.gate.watch());
         Ok(Material {
             shards: shards(&urls, job.shard_count).map_err(wrong)?,
             results_key: manifest.results_key.ok_or(MaterialError::NoResultsKey(address))?,
-            fetcher: Arc::new(Fetcher::new(options).map_err(missing)?.paused_by(agent.gate.watch())),
+            fetcher: Arc::new(fetcher),
             manifest: Arc::new(manifest),
         })
     }
