@@ -23,11 +23,11 @@ struct Cli {
     command: Command,
 }
 
-/// Prints one JSON document instead of text.
+// A documentation comment here would replace the description of every command that it is flattened into.
 #[derive(clap::Args, Clone, Copy)]
 struct Json {
     /// Prints one JSON document instead of text.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 
@@ -46,30 +46,35 @@ enum Command {
     Node(commands::node::Command),
     #[command(subcommand)]
     Oracle(commands::oracle::Command),
+    /// Sells and buys datasets: search, serve, buy.
     Dataset {
         #[command(subcommand)]
         command: commands::dataset::Command,
         #[command(flatten)]
         json: Json,
     },
+    /// Measures bandwidth by hand, as oracles and nodes do: serve, measure, verify.
     Pob {
         #[command(subcommand)]
         command: commands::pob::Command,
         #[command(flatten)]
         json: Json,
     },
+    /// Says whether a robots.txt (RFC 9309) lets an agent fetch a page.
     Robots {
         #[command(subcommand)]
         command: commands::robots::Command,
         #[command(flatten)]
         json: Json,
     },
+    /// Computes the score that decides who may take a shard, and when.
     Score {
         #[command(flatten)]
         arguments: Box<commands::score::Arguments>,
         #[command(flatten)]
         json: Json,
     },
+    /// Shares tasks out in proportion to bandwidth within the providers' limits.
     Allocate {
         #[command(flatten)]
         arguments: commands::allocate::Arguments,

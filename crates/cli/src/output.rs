@@ -1,5 +1,7 @@
 //! What every command prints: a text for people, or with `--json` one JSON document for scripts.
 
+use std::io::Write as _;
+
 use serde::Serialize;
 
 /// How to print a result.
@@ -14,11 +16,15 @@ pub enum Format {
 impl Format {
     /// Prints `result`: as JSON, or as the text that `describe` makes of it.
     pub fn print<T: Serialize>(self, result: &T, describe: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
-        match self {
-            Self::Text => println!("{}", describe(result)),
-            Self::Json => println!("{}", serde_json::to_string_pretty(result)?),
+        let text = match self {
+            Self::Text => describe(result),
+            Self::Json => serde_json::to_string_pretty(result)?,
+        };
+        match writeln!(std::io::stdout(), "{text}") {
+            // Whoever reads has seen enough, as `head` does.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
         }
-        Ok(())
     }
 }
 

@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use crate::output::{Format, table};
 
-/// Shares tasks out in proportion to min(bandwidth, limit).
-///
-/// Worked example of the public formula: `lumora allocate --total 1000 --node 100:80 --node 120:100 --node 50:50` gives
-/// 348, 435 and 217.
+// The worked example of the public formula.
+const EXAMPLE: &str =
+    "Example: lumora allocate --total 1000 --node 100:80 --node 120:100 --node 50:50\ngives 348, 435 and 217.";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLE)]
 pub struct Arguments {
     /// Tasks to hand out.
     #[arg(long)]

@@ -21,7 +21,6 @@ const DELIVERY_PATIENCE: Duration = Duration::from_secs(600);
 /// Pause between two looks for new purchases.
 const SERVE_PAUSE: Duration = Duration::from_millis(500);
 
-/// Sells and buys datasets.
 #[derive(Subcommand)]
 pub enum Command {
     /// Lists what is for sale.

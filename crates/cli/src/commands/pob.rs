@@ -13,7 +13,6 @@ use crate::output::{Format, thousands};
 /// Receipts that may wait to be printed.
 const RECEIPTS: usize = 64;
 
-/// Measures bandwidth by hand, as oracles and nodes do.
 #[derive(Subcommand)]
 pub enum Command {
     /// Measures everybody who dials, until Ctrl-C; prints its key first, then a line for each measurement.

@@ -9,7 +9,6 @@ use url::Url;
 
 use crate::output::Format;
 
-/// Small tools around robots.txt (RFC 9309).
 #[derive(Subcommand)]
 pub enum Command {
     /// Says whether a page may be fetched, by which rule, and how long to wait between requests.

@@ -11,11 +11,12 @@ use serde::Serialize;
 
 use crate::output::{Format, table};
 
-/// Computes the score that decides who may take a shard, and when.
-///
-/// Worked example of the public formula: `lumora score --raw --weights 4000,4000,2000 --node 10:15:100 --node 20:10:150
-/// --node 15:20:80` gives 0.26 > 0.20 > 0.1533.
+// The worked example of the public formula.
+const EXAMPLE: &str = "Example: lumora score --raw --weights 4000,4000,2000 --node 10:15:100 --node 20:10:150 \
+                       --node 15:20:80\ngives 0.26 > 0.20 > 0.1533.";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLE)]
 pub struct Arguments {
     /// Attested rate of the node, kbit/s.
     #[arg(long, default_value_t = 100_000)]

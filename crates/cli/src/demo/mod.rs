@@ -153,7 +153,7 @@ impl Flow<'_> {
             replicas: self.options.replicas,
             price: SHARD_PRICE,
             open_seconds: 240,
-            commit_seconds: 60,
+            commit_seconds: 45,
             reveal_seconds: 20,
             target: Location::from_degrees(cast::TARGET.latitude, cast::TARGET.longitude)?.centre,
         };

@@ -56,7 +56,8 @@ impl Supervisor {
         (supervisor, receiver)
     }
 
-    /// Starts `command` as child `name`; what it writes to its standard error goes to `<logs>/<name>.log`.
+    /// Starts `command` as child `name`; what it writes to its standard error goes to `<logs>/<name>.log`, its
+    /// process id to `<logs>/<name>.pid`.
     pub fn start(&mut self, name: &str, mut command: Command, logs: &Path) -> anyhow::Result<()> {
         let log_path = logs.join(format!("{name}.log"));
         let log = std::fs::File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
@@ -70,6 +71,9 @@ impl Supervisor {
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         let pid = child.id().with_context(|| format!("{name} ended at once; see {}", log_path.display()))?;
+        // For whoever wants to see what a killed process does to the others.
+        let pid_path = logs.join(format!("{name}.pid"));
+        std::fs::write(&pid_path, pid.to_string()).with_context(|| format!("cannot write {}", pid_path.display()))?;
         self.children.push((name.to_owned(), pid));
         self.watchers.spawn(watch(
             name.to_owned(),

@@ -288,11 +288,7 @@ impl Fetcher {
             .build();
         loop {
             let attempt = {
-                let _connection = host.turn(request.interval).await;
-                if let Some(mut paused) = self.paused.clone() {
-                    // Nobody is left to pause it where the sender is gone.
-                    let _ = paused.wait_for(|paused| !*paused).await;
-                }
+                let _connection = host.turn(request.interval, self.paused.clone()).await;
                 self.attempt(request).await
             };
             match attempt {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::{
-    sync::{Mutex, Semaphore, SemaphorePermit},
+    sync::{Mutex, Semaphore, SemaphorePermit, watch},
     time::{Instant, sleep_until},
 };
 
@@ -56,23 +56,59 @@ impl Host {
         }
     }
 
-    /// Waits for a free connection and for the time that the last request's `interval` leaves. The connection is taken
-    /// until the permit is dropped.
-    pub async fn turn(&self, interval: Duration) -> SemaphorePermit<'_> {
+    /// Waits for a free connection, for the end of a pause, and for the time that the last request's `interval` leaves. The
+    /// connection is taken until the permit is dropped.
+    ///
+    /// The interval counts from when the request may really start: counted from when it was its turn, a request that was
+    /// held up by a pause would be followed at once by the next.
+    pub async fn turn(&self, interval: Duration, paused: Option<watch::Receiver<bool>>) -> SemaphorePermit<'_> {
         let permit = self.connections.acquire().await.expect("the semaphore is never closed");
-        let start = {
-            let mut next_start = self.next_start.lock().await;
-            let start = (*next_start).max(Instant::now());
-            *next_start = start + interval;
-            start
-        };
-        sleep_until(start).await;
-        permit
+        let mut paused = paused;
+        loop {
+            if let Some(paused) = &mut paused {
+                // Nobody is left to pause it where the sender is gone.
+                let _ = paused.wait_for(|paused| !*paused).await;
+            }
+            let start = {
+                let mut next_start = self.next_start.lock().await;
+                let now = Instant::now();
+                if *next_start <= now {
+                    *next_start = now + interval;
+                    return permit;
+                }
+                *next_start
+            };
+            sleep_until(start).await;
+        }
     }
 
     /// No request starts before `wait` has passed.
     pub async fn pause(&self, wait: Duration) {
         let mut next_start = self.next_start.lock().await;
         *next_start = (*next_start).max(Instant::now() + wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_does_not_eat_up_the_interval() {
+        let host = Host::new(1);
+        let interval = Duration::from_secs(1);
+        let (pause, paused) = watch::channel(true);
+        let resume = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            pause.send(false).expect("the turns below still listen");
+        };
+        let turns = async {
+            drop(host.turn(interval, Some(paused.clone())).await);
+            let first = Instant::now();
+            drop(host.turn(interval, Some(paused.clone())).await);
+            first.elapsed()
+        };
+        let ((), between) = tokio::join!(resume, turns);
+        assert!(between >= interval, "{between:?}");
     }
 }
