@@ -11,7 +11,8 @@ ARGS ?=
 
 ## The whole flow on an embedded network: bandwidth, rewards, a job on real pages, a dataset sold.
 demo: setup programs
-	cargo build --quiet --ignore-rust-version --package lumora-cli
+	@# With --workspace, so that the tests find everything built with the same features.
+	cargo build --ignore-rust-version --workspace --bin lumora
 	$(CARGO_TARGET_DIR)/debug/lumora demo $(ARGS)
 
 ## Every test of the project.

@@ -116,14 +116,8 @@ fn measure(workspace: &Workspace) -> Result<Vec<Row>> {
     let log = env::temp_dir().join(format!("lumora-compute-units-{}.jsonl", process::id()));
     fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
     let status = Command::new("cargo")
-        .args([
-            "test",
-            "--ignore-rust-version",
-            "-p",
-            "lumora-tests",
-            "--test",
-            "compute_units",
-        ])
+        // With --workspace, for the features, and so the builds, of `make test`.
+        .args(["test", "--ignore-rust-version", "--workspace", "--test", "compute_units"])
         .env("LUMORA_CU_LOG", &log)
         .current_dir(workspace.root())
         .status()
