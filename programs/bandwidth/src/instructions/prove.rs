@@ -27,7 +27,7 @@ pub struct Prove {
     /// The node.
     pub node: Account<Node>,
     /// The node's latest figures.
-    #[account(init_if_needed, payer = payer, seeds = [b"attestation", node.address().as_ref()], bump)]
+    #[account(init_if_needed, payer = payer, seeds = [b"attestation", node.address().as_ref()], bump = attestation.bump)]
     pub attestation: Account<Attestation>,
     /// Creates the account.
     pub system_program: Program<System>,

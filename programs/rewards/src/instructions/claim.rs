@@ -28,7 +28,7 @@ pub struct Claim {
     #[account(mut, seeds = [b"emission"], bump)]
     pub emission: Account<Emission>,
     /// What the node has claimed.
-    #[account(init_if_needed, payer = payer, seeds = [b"reward", node.address().as_ref()], bump)]
+    #[account(init_if_needed, payer = payer, seeds = [b"reward", node.address().as_ref()], bump = reward.bump)]
     pub reward: Account<Reward>,
     /// The LMR mint.
     #[account(address = interface::MINT @ RewardsError::WrongMint)]
