@@ -117,7 +117,13 @@ fn measure(workspace: &Workspace) -> Result<Vec<Row>> {
     fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
     let status = Command::new("cargo")
         // With --workspace, for the features, and so the builds, of `make test`.
-        .args(["test", "--ignore-rust-version", "--workspace", "--test", "compute_units"])
+        .args([
+            "test",
+            "--ignore-rust-version",
+            "--workspace",
+            "--test",
+            "compute_units",
+        ])
         .env("LUMORA_CU_LOG", &log)
         .current_dir(workspace.root())
         .status()

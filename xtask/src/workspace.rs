@@ -30,8 +30,18 @@ pub(crate) struct Program {
 
 impl Workspace {
     pub(crate) fn find() -> Result<Self> {
-        let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-        let manifest = Path::new(&package).with_file_name("Cargo.toml");
+        let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // Two checkouts that share a CARGO_TARGET_DIR look alike to cargo. Ours carries files of the checkout that it was
+        // built from (the toolchain's), so it must not build another one with them.
+        if let Some(run_from) = env::var_os("CARGO_MANIFEST_DIR").filter(|path| Path::new(path) != built_from) {
+            bail!(
+                "this xtask was built from {}, and is run for {}; give each checkout a CARGO_TARGET_DIR of its own, or run \
+                 `touch xtask/src/*.rs` and try again",
+                built_from.display(),
+                Path::new(&run_from).display()
+            );
+        }
+        let manifest = built_from.with_file_name("Cargo.toml");
         let metadata = MetadataCommand::new()
             .manifest_path(&manifest)
             .no_deps()
