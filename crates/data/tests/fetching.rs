@@ -416,7 +416,7 @@ async fn retry_after_is_waited_for_and_too_long_a_wait_is_not() {
 
 #[tokio::test]
 async fn pages_keep_the_longer_of_our_interval_and_the_sites() {
-    for (robots_txt, rate, interval) in [("User-agent: *\nCrawl-delay: 0.2", 1_000.0, 200), ("", 10.0, 100)] {
+    for (robots_txt, rate, interval) in [("User-agent: *\nCrawl-delay: 0.4", 1_000.0, 400), ("", 2.5, 400)] {
         let server = Server::start(move |request| match request.uri().path() {
             "/robots.txt" => reply(200, &[], robots_txt),
             _ => html("x"),
@@ -435,14 +435,14 @@ async fn pages_keep_the_longer_of_our_interval_and_the_sites() {
         for page in [first, second, third, fourth] {
             page.unwrap();
         }
-        // Between pages; the first follows robots.txt, which is not yet under its own delay.
-        for pair in server.times()[1..].windows(2) {
-            let gap = pair[1] - pair[0];
-            assert!(
-                gap >= Duration::from_millis(interval - 20),
-                "{gap:?} instead of {interval} ms"
-            );
-        }
+        // Between pages; the first follows robots.txt, which is not yet under its own delay. Half, because a busy machine
+        // may write down the first of two requests late; without pacing the whole takes milliseconds.
+        let times = server.times();
+        let span = times[4] - times[1];
+        assert!(
+            span >= Duration::from_millis(interval * 3 / 2),
+            "{span:?} for three times {interval} ms"
+        );
     }
 }
 
@@ -453,7 +453,7 @@ async fn fetchers_that_share_hosts_keep_one_pace() {
         _ => html("x"),
     })
     .await;
-    let manifest = manifest(&server.url, json!({"requests_per_second": 10.0}));
+    let manifest = manifest(&server.url, json!({"requests_per_second": 1.0}));
     let hosts = Hosts::default();
     let fetcher = || Fetcher::new(options(&manifest)).unwrap().sharing(hosts.clone());
     let (first, second, page) = (fetcher(), fetcher(), server.page("page"));
@@ -462,7 +462,7 @@ async fn fetchers_that_share_hosts_keep_one_pace() {
     two.unwrap();
     assert_eq!(server.asked("/robots.txt"), 1);
     let gap = server.times()[2] - server.times()[1];
-    assert!(gap >= Duration::from_millis(80), "{gap:?}");
+    assert!(gap >= Duration::from_millis(500), "{gap:?}");
 }
 
 #[tokio::test]
@@ -528,7 +528,7 @@ async fn servers_that_break_off_or_fall_silent_are_given_up() {
         let url = raw(answer).await;
         let manifest = manifest(&url, json!({}));
         let quick = FetchOptions {
-            timeout: Duration::from_millis(300),
+            timeout: Duration::from_millis(1_500),
             retries: 1,
             ..options(&manifest)
         };
@@ -538,7 +538,7 @@ async fn servers_that_break_off_or_fall_silent_are_given_up() {
             .fetch(&manifest, &url.join("page").unwrap())
             .await;
         assert_eq!(reason(result), expected, "{}", String::from_utf8_lossy(answer));
-        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(started.elapsed() < Duration::from_secs(20));
     }
     // Nobody listens here.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -16,6 +16,7 @@ use lumora_data::{
     fetch::{AGENT, FetchOptions, Fetcher, SkipReason},
     key::{ContentKey, ResultsSecretKey},
     manifest::{Manifest, shards, url_list},
+    record::Record,
     shard::{self, PageOutcome, ShardResult, Work, run_shard},
     site::{Site, SiteOptions, list_pages},
     store::Store,
@@ -300,9 +301,31 @@ async fn a_seller_who_swaps_rows_is_found_out() {
         verification.problems
     );
 
+    // A row whose text was changed, under its own URL and provenance.
+    let mut forged = dataset::build(from(&manifest, std::slice::from_ref(&result))).unwrap();
+    let mut members = forged.records[2].members();
+    members.insert("text".to_owned(), json!("invented"));
+    forged.records[2] = Record::new(&Url::parse(forged.records[2].url()).unwrap(), members);
+    let packaged = dataset::package(&forged, &key, 1 << 20, &store).await.unwrap();
+    let (_, verification) = dataset::open(
+        &packaged.index_cid,
+        &Listed::from(&packaged.index),
+        &key,
+        &store,
+        &mut out,
+    )
+    .await
+    .unwrap();
+    assert_eq!((verification.rows, verification.rows_verified), (rows, rows - 1));
+    assert!(
+        verification.problems[0].contains("another record's"),
+        "{:?}",
+        verification.problems
+    );
+
     // A row that no node delivered, with provenance made up to match.
     let mut forged = dataset::build(from(&manifest, std::slice::from_ref(&result))).unwrap();
-    forged.records[2] = lumora_data::record::Record::new(&urls[2], Default::default());
+    forged.records[2] = Record::new(&urls[2], Default::default());
     forged.provenance[2].record_hash = forged.records[2].hash();
     forged.provenance_root = merkle::Tree::new(forged.provenance.iter().map(|leaf| leaf.hash()).collect()).root();
     let packaged = dataset::package(&forged, &key, 1 << 20, &store).await.unwrap();
