@@ -18,14 +18,16 @@
 //! **What counts.** Both rates are taken by the challenger's clock. *Down*: a chunk counts when the right answer is
 //! back; the rate is the slope of the answers from the first one of the steady state on ([`estimate`](crate::estimate)).
 //! A node that holds its first answers back would make that time look shorter, so time also runs, at the latest,
-//! from [`START_ALLOWANCE_US`] plus a round trip after the first counted chunk was sent; the slower rate stands.
+//! from a round trip plus the pacer's queue plus [`START_ALLOWANCE_US`] after the first counted chunk was sent; the slower
+//! rate stands.
 //! *Up*: a chunk counts when it came in whole and is the right keystream; the rate is the slope of the IP-layer bytes
 //! that came in. Bytes are those of the IP layer: what QUIC sent (and did not lose) or received in the window.
 //! Ramp-up does not count, and neither does the burst of a token bucket, because the steady state begins
 //! with a queue in front of the link.
 //!
-//! **What a lying node gains.** A delay of D us pretended in all round trips and dropped during the window adds at most
-//! D + `START_ALLOWANCE_US` to the window's W: a factor of 1 + (D + `START_ALLOWANCE_US`) / W.
+//! **What a lying node gains.** A delay of D us that is pretended in all round trips and dropped during the window, and
+//! Q us of pretended queue (18 ms, up to 33 ms on a busy challenger), add to the window's W at most: a factor of
+//! 1 + (D + Q) / W.
 
 mod challenger;
 mod prover;
@@ -52,8 +54,9 @@ pub const ALPN: &[u8] = b"lumora-pob/1";
 pub const PEER_TIMEOUT_US: Micros = 3_000_000;
 /// Longest time that one direction may take, round trips (times eight) not included.
 pub const DIRECTION_TIMEOUT_US: Micros = 3_000_000;
-/// Time after which an answer to the first counted chunk is no longer believed to be due to the link's queue.
-pub const START_ALLOWANCE_US: Micros = 18_000;
+/// An answer to the first counted chunk that comes later than the queue which the pacer aims at, by more than this, is
+/// no longer believed to be due to the link.
+pub const START_ALLOWANCE_US: Micros = 3_000;
 /// Headers and the like may add an eighth to the payload at most (packets of 600 bytes); more does not count, so that
 /// padding brings nothing.
 pub const MOST_OVERHEAD: u64 = 8;

@@ -139,7 +139,8 @@ impl Sender {
                 bytes: chunk::total(index + 1) - before,
             })
             .collect();
-        let latest_start = self.sent_at[first] + self.pacer.round_trip() + START_ALLOWANCE_US;
+        let latest_start =
+            self.sent_at[first] + self.pacer.round_trip() + self.pacer.target_queue() + START_ALLOWANCE_US;
         let span = slope_with_latest_start(&points, latest_start)?;
 
         let payload = self.payload_sent.saturating_sub(window.payload_sent);
