@@ -86,23 +86,27 @@ async fn the_lower_limit_of_the_two_is_kept_and_attested() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let mut served = serve(LOOPBACK, Config::default(), |_| Decision::Allow { limit_kbps: 20_000 });
     for (own, expected) in [(8_000, 8_000), (50_000, 20_000)] {
-        let request = Request {
-            limit_kbps: own,
-            ..Request::default()
-        };
-        let signed = measure(served.address, served.key, &Identity::generate(), request)
-            .await
-            .unwrap();
-        let receipt = served.receipts.recv().await.unwrap().receipt;
-        assert_eq!(receipt, signed.receipt);
-        assert_eq!((receipt.limit_kbps, receipt.reason), (expected, Reason::AtLimit as u8));
-        for result in [receipt.down, receipt.up] {
-            assert!(
-                result.kbps <= expected && result.kbps > expected - expected / 12,
-                "{} of {expected}",
-                result.kbps
-            );
+        // Never above; and at it, unless this machine is too busy for a moment.
+        let mut reached = false;
+        for _ in 0..4 {
+            let request = Request {
+                limit_kbps: own,
+                ..Request::default()
+            };
+            let signed = measure(served.address, served.key, &Identity::generate(), request)
+                .await
+                .unwrap();
+            let receipt = served.receipts.recv().await.unwrap().receipt;
+            assert_eq!((receipt, receipt.limit_kbps), (signed.receipt, expected));
+            let rates = [receipt.down.kbps, receipt.up.kbps];
+            assert!(rates.iter().all(|rate| *rate <= expected), "{rates:?} above {expected}");
+            reached = rates.iter().all(|rate| *rate > expected - expected / 20);
+            if reached {
+                assert_eq!(receipt.reason, Reason::AtLimit as u8);
+                break;
+            }
         }
+        assert!(reached, "never near {expected} kbit/s");
     }
 }
 
