@@ -15,7 +15,6 @@ use {
     },
     solana_address::Address,
     solana_instruction::Instruction,
-    solana_signature::Signature,
     solana_signer::Signer,
 };
 
@@ -151,10 +150,10 @@ fn bandwidth_instructions() {
         bundles: 6,
         expires_at: 7,
     };
-    let signed = [
-        (address(8), Signature::from([9; 64])),
-        (address(10), Signature::from([11; 64])),
-    ];
+    let oracles = [keypair("oracle", 0), keypair("oracle", 1)];
+    let signed = oracles
+        .each_ref()
+        .map(|oracle| (oracle.pubkey(), oracle.sign_message(&[12; 32])));
     let [precompile, submit] = bandwidth::submit_attestation(9, &arguments, &[12; 32], &signed);
     same(&submit, &generated::submit_attestation(9, &arguments));
     same(&precompile, &quorum::signatures_instruction(&[12; 32], &signed));
@@ -162,7 +161,7 @@ fn bandwidth_instructions() {
         .unwrap()
         .copied()
         .collect();
-    assert_eq!(keys, [[8; 32], [10; 32]]);
+    assert_eq!(keys, signed.map(|(key, _)| key.to_bytes()));
 
     let leaf = Leaf {
         node: node.to_bytes(),

@@ -14,7 +14,10 @@ use {
         tasks,
     },
     lumora_localnet::{Localnet, Options, keys},
-    lumora_migrations::{Oracle, Outcome},
+    lumora_migrations::{
+        Oracle, Outcome,
+        loader::{self, Change, Program},
+    },
     solana_address::Address,
     solana_keypair::Keypair,
     solana_signer::Signer,
@@ -273,19 +276,36 @@ async fn the_chain_keeps_this_machines_time_and_jumps_when_told() {
     let localnet = Localnet::start_empty(options).await.unwrap();
     let connection = localnet.connection();
     for _ in 0..3 {
-        let difference = connection.unix_timestamp().await.unwrap() - now();
-        assert!(difference.abs() <= 2, "the chain is {difference} s off");
+        keeps_time(connection, 0).await;
         tokio::time::sleep(Duration::from_millis(900)).await;
     }
     let slots = connection.slot().await.unwrap();
     localnet.advance_clock(Duration::from_secs(86_400)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let difference = connection.unix_timestamp().await.unwrap() - now() - 86_400;
-    assert!(difference.abs() <= 2, "after the jump the chain is {difference} s off");
+    keeps_time(connection, 86_400).await;
     assert!(
         connection.slot().await.unwrap() > slots + 5,
         "slots must go on at their pace"
     );
+}
+
+/// The chain's time is this machine's plus `ahead` seconds: never later, and as soon as the machine has time for it not
+/// earlier.
+async fn keeps_time(connection: &Connection, ahead: i64) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let chain = connection.unix_timestamp().await.unwrap();
+        let difference = chain - now() - ahead;
+        assert!(difference <= 1, "the chain is {difference} s ahead");
+        if difference >= -1 {
+            return;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "the chain stays {difference} s behind"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -325,6 +345,120 @@ async fn missing_programs_are_said_before_anything_is_sent() {
         error.contains("lumora_registry.so") && error.contains("build-sbf"),
         "{error}"
     );
+}
+
+fn code(program: &str) -> Vec<u8> {
+    let path = options().settings.programs.folder.join(format!("lumora_{program}.so"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A program with no room to grow.
+fn program(keypair: &Keypair, code: Vec<u8>) -> Program {
+    Program {
+        name: "program".into(),
+        keypair: keypair.insecure_clone(),
+        max_bytes: code.len(),
+        code,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_upgraded_and_may_outgrow_its_room() {
+    let localnet = Localnet::start_empty(options()).await.unwrap();
+    let (sender, keypair) = (localnet.sender(), Keypair::new());
+    let (small, large) = (code("registry"), code("tasks"));
+    assert!(small.len() < large.len());
+    let deploy = |code: &[u8]| {
+        let (sender, program) = (sender.clone(), program(&keypair, code.to_vec()));
+        async move { loader::deploy(&sender, &[program], |_, _| ()).await }
+    };
+    assert_eq!(deploy(&small).await.unwrap(), [Change::Deployed]);
+    assert_eq!(deploy(&small).await.unwrap(), [Change::Unchanged]);
+    assert_eq!(deploy(&large).await.unwrap(), [Change::Upgraded]);
+    assert_eq!(deploy(&large).await.unwrap(), [Change::Unchanged]);
+    assert_eq!(deploy(&small).await.unwrap(), [Change::Upgraded]);
+
+    let stranger = Keypair::new();
+    localnet.airdrop(&stranger.pubkey(), 10_000_000_000).await.unwrap();
+    let error = loader::deploy(&sender.paid_by(stranger), &[program(&keypair, large)], |_, _| ())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains(&localnet.authority().pubkey().to_string()),
+        "{error}"
+    );
+    localnet.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_was_killed_is_finished_by_the_next_one() {
+    // Nothing is confirmed before the next block, so that the deployment is killed while it waits for its writes.
+    let slow = Options {
+        slot_time: Duration::from_secs(2),
+        ..options()
+    };
+    let localnet = Localnet::start_empty(slow).await.unwrap();
+    let (keypair, code) = (Keypair::new(), code("tasks"));
+    let (started, mut some_landed) = tokio::sync::mpsc::unbounded_channel();
+    let first = tokio::spawn({
+        let (sender, program) = (localnet.sender(), program(&keypair, code.clone()));
+        async move {
+            let progress = move |done: usize, total: usize| {
+                // The receiver is gone once the deployment has been killed.
+                let _ = started.send((done, total));
+            };
+            loader::deploy(&sender, &[program], progress).await
+        }
+    });
+    let (_, all) = some_landed.recv().await.unwrap();
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let account = localnet.connection().account(&keypair.pubkey()).await.unwrap();
+    assert!(account.is_none(), "the deployment was to be killed before it was done");
+
+    let (missing, mut totals) = tokio::sync::mpsc::unbounded_channel();
+    let before = localnet
+        .connection()
+        .balance(&localnet.authority().pubkey())
+        .await
+        .unwrap();
+    let changes = loader::deploy(
+        &localnet.sender(),
+        &[program(&keypair, code.clone())],
+        move |_, total| {
+            let _ = missing.send(total);
+        },
+    )
+    .await
+    .unwrap();
+    assert_eq!(changes, [Change::Deployed]);
+    assert!(
+        totals.recv().await.is_none_or(|missing| missing < all),
+        "what was written is not written again"
+    );
+    // The buffer of the killed run was used: what was paid now is the program's own account and fees, not the code's rent again.
+    let after = localnet
+        .connection()
+        .balance(&localnet.authority().pubkey())
+        .await
+        .unwrap();
+    let rent = localnet.connection().rent(code.len()).await.unwrap();
+    assert!(before - after < rent / 2, "{} lamports were paid again", before - after);
+    localnet.stop().await.unwrap();
+}
+
+#[test]
+fn the_anchor_workspace_names_the_ids_that_the_programs_are_built_for() {
+    let text = include_str!("../../Anchor.toml");
+    for (name, id) in [
+        ("registry", lumora_interface::registry::ID),
+        ("bandwidth", bandwidth::ID),
+        ("rewards", rewards::ID),
+        ("tasks", tasks::ID),
+        ("market", market::ID),
+    ] {
+        assert_eq!(text.matches(&format!("lumora_{name} = \"{id}\"")).count(), 2, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

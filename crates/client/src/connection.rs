@@ -45,6 +45,16 @@ impl Connection {
         })
     }
 
+    /// Over a client whose answers a test decides.
+    #[cfg(test)]
+    pub(crate) fn scripted(client: RpcClient) -> Self {
+        Self {
+            url: "http://scripted".into(),
+            websocket_url: "ws://scripted".into(),
+            client: Arc::new(client),
+        }
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -202,16 +212,16 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_endpoint_that_is_away_is_named() {
         let connection = Connection::new("http://127.0.0.1:1").unwrap();
-        let error = connection
-            .read("reading the slot", || connection.rpc().get_slot())
+        let text = connection
+            .wait_until_ready(Duration::from_millis(100))
             .await
-            .unwrap_err();
-        let text = error.to_string();
+            .unwrap_err()
+            .to_string();
         assert!(
-            text.contains("http://127.0.0.1:1") && text.contains("reading the slot"),
+            text.contains("http://127.0.0.1:1") && text.contains("waiting for the network"),
             "{text}"
         );
     }

@@ -99,6 +99,11 @@ impl Localnet {
             &format!("ws://127.0.0.1:{websocket_port}"),
         )?;
         connection.wait_until_ready(READY_PATIENCE).await?;
+        // The first block that our clock asked for: from here on the chain has this machine's time.
+        let slot = connection.slot().await?;
+        while connection.slot().await? == slot {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         Ok(Self {
             engine,
             connection,

@@ -7,15 +7,11 @@ use {
     solana_instruction::Instruction,
     solana_keypair::Keypair,
     solana_transaction::versioned::VersionedTransaction,
-    std::time::Duration,
     tokio::time::Instant,
 };
 
 /// The RPC method answers for no more signatures than this.
 const STATUSES_PER_REQUEST: usize = 256;
-
-/// Asking about hundreds of transactions costs a node more than landing a few: a block's length is soon enough.
-const BATCH_PAUSE: Duration = Duration::from_millis(250);
 
 /// Transactions that do not depend on each other's order. No two may be the same: they would have one signature.
 #[derive(Clone, Debug)]
@@ -98,7 +94,7 @@ impl Sender {
                     .await?;
                 send_at = Instant::now() + self.options.resend_every;
             }
-            tokio::time::sleep(self.options.poll_every.max(BATCH_PAUSE)).await;
+            tokio::time::sleep(self.options.batch_poll_every).await;
             let expired = self.block_height().await? > blockhash.last_valid_block_height;
             pending = self.still_open(pending, expired).await?;
             progress(total - pending.len());

@@ -8,6 +8,8 @@ mod batch;
 mod broadcast;
 mod compose;
 mod options;
+#[cfg(test)]
+mod tests;
 
 pub use {
     batch::Batch,

@@ -20,6 +20,9 @@ pub struct SenderOptions {
     pub resend_every: Duration,
     /// First pause between asking whether it landed; grows to `resend_every`.
     pub poll_every: Duration,
+    /// Pause between asking how much of a batch landed: to ask about hundreds of transactions costs a node more than to land a
+    /// few, and nothing changes before the next block.
+    pub batch_poll_every: Duration,
     /// How often a transaction may be signed with a new blockhash before giving up.
     pub signings: u32,
     /// Transactions of a batch on their way at the same time.
@@ -55,6 +58,7 @@ impl Default for SenderOptions {
             priority_fee: PriorityFee::Recent { ceiling: 1_000_000 },
             resend_every: Duration::from_secs(2),
             poll_every: Duration::from_millis(300),
+            batch_poll_every: Duration::from_millis(500),
             signings: 4,
             concurrency: 32,
         }
