@@ -70,8 +70,16 @@ pub async fn list(
     let secret = ListingSecret::from_entropy(&entropy()?);
     let dataset_id = sha256(&[b"lumora dataset v1", offer.job.as_ref(), &entropy::<32>()?]);
     let key = ContentKey::from_bytes(*secret.shared().content_key(&dataset_id));
-    let dataset = dataset::build(Build { dataset_id, manifest, shards: results, sample_rows: SAMPLE_ROWS })?;
-    ensure!(!dataset.records.is_empty(), "no shard gave a row, so there is nothing to sell");
+    let dataset = dataset::build(Build {
+        dataset_id,
+        manifest,
+        shards: results,
+        sample_rows: SAMPLE_ROWS,
+    })?;
+    ensure!(
+        !dataset.records.is_empty(),
+        "no shard gave a row, so there is nothing to sell"
+    );
     let packaged = dataset::package(&dataset, &key, SEGMENT_SIZE, store).await?;
     let index = &packaged.index;
 
@@ -93,7 +101,10 @@ pub async fn list(
         segments: u32::try_from(index.segments.len()).context("the dataset has too many segments")?,
     };
     let create = market::create_listing(&seller.pubkey(), offer.id, &arguments, &shares);
-    sender.send(&[create], &[seller]).await.context("the dataset could not be listed")?;
+    sender
+        .send(&[create], &[seller])
+        .await
+        .context("the dataset could not be listed")?;
     Ok((listing_address(&seller.pubkey(), offer.id).0, secret))
 }
 
@@ -126,7 +137,13 @@ async fn shares(
         .filter(|share| share.basis_points > 0)
         .collect();
     let given: u16 = shares.iter().map(|share| share.basis_points).sum();
-    shares.insert(0, Share { payee: seller.pubkey(), basis_points: Bps(given).complement().0 });
+    shares.insert(
+        0,
+        Share {
+            payee: seller.pubkey(),
+            basis_points: Bps(given).complement().0,
+        },
+    );
     Ok(shares)
 }
 
@@ -201,9 +218,15 @@ pub async fn deliver_due(
             &arguments,
         );
         let is_done = || async {
-            Ok(connection.fetch_optional::<Purchase>(&address).await?.is_none_or(|p| p.state != purchase_state::OPEN))
+            Ok(connection
+                .fetch_optional::<Purchase>(&address)
+                .await?
+                .is_none_or(|p| p.state != purchase_state::OPEN))
         };
-        sender.send_unless(is_done, &[deliver], &[]).await.context("the delivery was refused")?;
+        sender
+            .send_unless(is_done, &[deliver], &[])
+            .await
+            .context("the delivery was refused")?;
         delivered.push(address);
     }
     Ok(delivered)
@@ -220,7 +243,10 @@ pub async fn buy(
     let connection = sender.connection();
     let listing: Listing = connection.fetch(listing_address).await?;
     let network: Network = connection.fetch(&NETWORK).await?;
-    ensure!(listing.network_id == network.network_id, "the listing belongs to another network");
+    ensure!(
+        listing.network_id == network.network_id,
+        "the listing belongs to another network"
+    );
     let secret = BuyerSecret::from_entropy(&entropy()?);
     save_secret(secret_path, &secret.to_bytes())?;
     let arguments = BuyArguments {
@@ -232,7 +258,10 @@ pub async fn buy(
         token::create_lmr_account(&sender.payer_address(), &buyer.pubkey()),
         market::buy(&buyer.pubkey(), listing_address, index, &arguments),
     ];
-    sender.send(&instructions, &[buyer]).await.context("the dataset could not be bought")?;
+    sender
+        .send(&instructions, &[buyer])
+        .await
+        .context("the dataset could not be bought")?;
     Ok(purchase_address(listing_address, &buyer.pubkey(), index).0)
 }
 
@@ -296,9 +325,15 @@ pub async fn download(
     let mut out = std::io::BufWriter::new(file);
     let index = Cid::from_digest(listing.content_hash);
     let (card, verification) = dataset::open(&index, &listed, &key, store, &mut out).await?;
-    out.flush().with_context(|| format!("cannot write {}", path.display()))?;
+    out.flush()
+        .with_context(|| format!("cannot write {}", path.display()))?;
     let rows_from_settled_shards = settled_rows(connection, &verification).await?;
-    Ok(Opened { listing, card, verification, rows_from_settled_shards })
+    Ok(Opened {
+        listing,
+        card,
+        verification,
+        rows_from_settled_shards,
+    })
 }
 
 /// Rows whose shard claims a root that its job's log shows as revealed by a winner.
@@ -311,9 +346,9 @@ async fn settled_rows(connection: &Connection, verification: &Verification) -> a
             settlements.insert(claim.job, settlement);
         }
         let settled = settlements.get(&claim.job).is_some_and(|settlement| {
-            settlement.winners(claim.shard).any(|won| {
-                won.result_root == claim.result_root && won.node.to_bytes() == claim.node
-            })
+            settlement
+                .winners(claim.shard)
+                .any(|won| won.result_root == claim.result_root && won.node.to_bytes() == claim.node)
         });
         if settled {
             rows += claim.rows;

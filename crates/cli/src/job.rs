@@ -77,7 +77,10 @@ pub async fn create(
         token::create_lmr_account(&sender.payer_address(), &client.pubkey()),
         tasks::create_job(&client.pubkey(), id, terms.shards, &arguments),
     ];
-    sender.send(&instructions, &[client]).await.context("the job could not be created")?;
+    sender
+        .send(&instructions, &[client])
+        .await
+        .context("the job could not be created")?;
     Ok(job)
 }
 
@@ -119,7 +122,10 @@ impl Standing {
 
 /// A job's standing, or `None` once it is closed.
 pub async fn standing(connection: &Connection, job: &Address) -> anyhow::Result<Option<(Job, Standing)>> {
-    Ok(connection.job(job).await?.map(|(job, states)| (job, Standing::of(&states))))
+    Ok(connection
+        .job(job)
+        .await?
+        .map(|(job, states)| (job, Standing::of(&states))))
 }
 
 /// What was settled, from the job's log on chain.
@@ -149,7 +155,9 @@ impl Settlement {
     /// The winners of a shard: who revealed what.
     pub fn winners(&self, shard: u32) -> impl Iterator<Item = &ResultRevealed> {
         let winners = self.shards.get(&shard).map_or(0, |settled| settled.winners);
-        (0..8u8).filter(move |replica| winners >> replica & 1 == 1).filter_map(move |replica| self.reveals.get(&(shard, replica)))
+        (0..8u8)
+            .filter(move |replica| winners >> replica & 1 == 1)
+            .filter_map(move |replica| self.reveals.get(&(shard, replica)))
     }
 }
 
@@ -176,7 +184,9 @@ pub async fn fetch(
         }
         match (found, problem) {
             (Some(result), _) => results.push(result),
-            (None, Some(problem)) => return Err(problem.context(format!("no winner's result of shard {shard} is usable"))),
+            (None, Some(problem)) => {
+                return Err(problem.context(format!("no winner's result of shard {shard} is usable")));
+            }
             (None, None) => {}
         }
     }
@@ -190,7 +200,10 @@ async fn fetch_one(
     store: &Store,
 ) -> anyhow::Result<ShardResult> {
     let name = shard::result_name(&job.to_bytes(), revealed.shard, &revealed.node.to_bytes());
-    let cid: Cid = store.resolve(&name).await?.with_context(|| format!("the store has no {name}"))?;
+    let cid: Cid = store
+        .resolve(&name)
+        .await?
+        .with_context(|| format!("the store has no {name}"))?;
     let result = shard::open(&cid, secret, store).await?;
     if result.result_root != revealed.result_root || result.work.node != revealed.node.to_bytes() {
         bail!("what node {} stored is not what it revealed on chain", revealed.node);

@@ -59,7 +59,11 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..headings.len()).map(width).collect();
     let numeric: Vec<bool> = (0..headings.len())
         .map(|column| {
-            let mut cells = rows.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty()).peekable();
+            let mut cells = rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .filter(|cell| !cell.is_empty())
+                .peekable();
             cells.peek().is_some() && cells.all(|cell| cell.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
         })
         .collect();
@@ -67,12 +71,25 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
         let padded: Vec<String> = cells
             .iter()
             .zip(widths.iter().zip(&numeric))
-            .map(|(cell, (width, right))| if *right { format!("{cell:>width$}") } else { format!("{cell:<width$}") })
+            .map(|(cell, (width, right))| {
+                if *right {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                }
+            })
             .collect();
         format!("  {}", padded.join("  ")).trim_end().to_owned()
     };
     let mut lines = vec![line(headings.to_vec()), line(widths.iter().map(|_| "").collect())];
-    lines[1] = format!("  {}", widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join("  "));
+    lines[1] = format!(
+        "  {}",
+        widths
+            .iter()
+            .map(|width| "-".repeat(*width))
+            .collect::<Vec<_>>()
+            .join("  ")
+    );
     lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
     lines.join("\n")
 }
@@ -91,7 +108,10 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let text = table(&["node", "LMR"], &[vec!["a".into(), "1.5".into()], vec!["bcdef".into(), "10.5".into()]]);
+        let text = table(
+            &["node", "LMR"],
+            &[vec!["a".into(), "1.5".into()], vec!["bcdef".into(), "10.5".into()]],
+        );
         assert_eq!(text, "  node    LMR\n  -----  ----\n  a       1.5\n  bcdef  10.5");
     }
 }

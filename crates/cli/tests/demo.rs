@@ -34,7 +34,14 @@ fn wait_for(what: &str, since: Instant, mut found: impl FnMut() -> bool) {
 /// What `kill -9` does to a child of the demo.
 fn kill(folder: &Path, name: &str) {
     let pid = std::fs::read_to_string(folder.join(format!("logs/{name}.pid"))).unwrap();
-    assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success(), "{name} was not running");
+    assert!(
+        Command::new("kill")
+            .args(["-9", pid.trim()])
+            .status()
+            .unwrap()
+            .success(),
+        "{name} was not running"
+    );
 }
 
 fn number(value: &Value) -> u64 {
@@ -76,22 +83,38 @@ fn finishes_although_a_node_and_an_oracle_are_killed() {
     assert!(status.unwrap().success(), "{}", said(folder.path()));
 
     let summary: Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
-    let endings: Vec<&str> =
-        summary["endings"].as_array().unwrap().iter().map(|ending| ending["name"].as_str().unwrap()).collect();
+    let endings: Vec<&str> = summary["endings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ending| ending["name"].as_str().unwrap())
+        .collect();
     assert_eq!(endings.len(), 2, "{endings:?}");
-    assert!(endings.contains(&"node-2") && endings.contains(&"oracle-2"), "{endings:?}");
+    assert!(
+        endings.contains(&"node-2") && endings.contains(&"oracle-2"),
+        "{endings:?}"
+    );
 
     for node in summary["nodes"].as_array().unwrap() {
-        assert!(number(&node["error_bps"]) <= 500, "measured too far from the link's rate: {node}");
+        assert!(
+            number(&node["error_bps"]) <= 500,
+            "measured too far from the link's rate: {node}"
+        );
         assert!(number(&node["bandwidth_lmr"]) > 0, "{node}");
     }
     let pages = &summary["pages"];
     assert_eq!(number(&pages["forbidden_requests"]), 0);
-    assert!(number(&pages["skipped"]["robots disallowed"]) > 0, "nothing was forbidden, so nothing was shown: {pages}");
+    assert!(
+        number(&pages["skipped"]["robots disallowed"]) > 0,
+        "nothing was forbidden, so nothing was shown: {pages}"
+    );
     let delay = &pages["crawl_delay"];
     assert!(number(&delay["requests"]) > 0, "{pages}");
     // Two thirds of what is asked for would be a broken rule; a little less is the site's clock.
-    assert!(delay["shortest_ms"].is_null() || number(&delay["shortest_ms"]) >= 950, "{pages}");
+    assert!(
+        delay["shortest_ms"].is_null() || number(&delay["shortest_ms"]) >= 950,
+        "{pages}"
+    );
 
     let escrow = &summary["escrow"];
     assert_eq!(

@@ -7,7 +7,10 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 fn lumora(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lumora")).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_lumora"))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn answer(arguments: &[&str]) -> Value {
@@ -18,8 +21,9 @@ fn answer(arguments: &[&str]) -> Value {
 
 #[test]
 fn allocate_gives_the_worked_example() {
-    let answer =
-        answer(&["allocate", "--total", "1000", "--node", "100:80", "--node", "120:100", "--node", "50:50", "--json"]);
+    let answer = answer(&[
+        "allocate", "--total", "1000", "--node", "100:80", "--node", "120:100", "--node", "50:50", "--json",
+    ]);
     assert_eq!(answer["tasks"], json!([348, 435, 217]));
 }
 
@@ -32,17 +36,43 @@ fn score_gives_the_worked_example_and_the_waiting_time() {
 
     let best = answer(&["score", "--json"]);
     assert_eq!((&best["score_bps"], &best["wait_seconds"]), (&json!(10_000), &json!(0)));
-    let worst = answer(&["score", "--attested-kbps", "0", "--reputation-bps", "0", "--json", "--max-wait-seconds", "100"]);
-    assert_eq!((&worst["score_bps"], &worst["wait_seconds"]), (&json!(5_000), &json!(50)));
+    let worst = answer(&[
+        "score",
+        "--attested-kbps",
+        "0",
+        "--reputation-bps",
+        "0",
+        "--json",
+        "--max-wait-seconds",
+        "100",
+    ]);
+    assert_eq!(
+        (&worst["score_bps"], &worst["wait_seconds"]),
+        (&json!(5_000), &json!(50))
+    );
 }
 
 #[test]
 fn robots_check_says_which_rule_decides_and_exits_with_3_when_forbidden() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("robots.txt");
-    std::fs::write(&file, "User-agent: *\nDisallow: /private\nAllow: /private/open\nCrawl-delay: 2\n").unwrap();
+    std::fs::write(
+        &file,
+        "User-agent: *\nDisallow: /private\nAllow: /private/open\nCrawl-delay: 2\n",
+    )
+    .unwrap();
     let check = |url| {
-        lumora(&["robots", "check", "--robots", file.to_str().unwrap(), "--agent", "LumoraBot", "--url", url, "--json"])
+        lumora(&[
+            "robots",
+            "check",
+            "--robots",
+            file.to_str().unwrap(),
+            "--agent",
+            "LumoraBot",
+            "--url",
+            url,
+            "--json",
+        ])
     };
     for (url, allowed, code) in [
         ("https://example.org/", true, 0),
@@ -51,7 +81,11 @@ fn robots_check_says_which_rule_decides_and_exits_with_3_when_forbidden() {
     ] {
         let output = check(url);
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!((&answer["allowed"], output.status.code()), (&json!(allowed), Some(code)), "{url}");
+        assert_eq!(
+            (&answer["allowed"], output.status.code()),
+            (&json!(allowed), Some(code)),
+            "{url}"
+        );
         assert_eq!(answer["crawl_delay"], json!(2.0), "{url}");
     }
 }
@@ -62,8 +96,14 @@ fn bad_input_is_answered_with_what_to_write_instead() {
         (vec!["allocate", "--total", "10", "--node", "100"], "100:80"),
         (vec!["score", "--weights", "1,2,3,4"], "10,000"),
         (vec!["score", "--raw", "--node", "0:1:1"], "at least 1"),
-        (vec!["pob", "measure", "127.0.0.1:9", "--key", "zz"], "64 hexadecimal digits"),
-        (vec!["node", "run", "--config", "/nonexistent/node.toml"], "/nonexistent/node.toml"),
+        (
+            vec!["pob", "measure", "127.0.0.1:9", "--key", "zz"],
+            "64 hexadecimal digits",
+        ),
+        (
+            vec!["node", "run", "--config", "/nonexistent/node.toml"],
+            "/nonexistent/node.toml",
+        ),
     ] {
         let output = lumora(&arguments);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -85,7 +125,16 @@ fn a_measurement_by_hand_gives_a_receipt_that_verifies_and_a_bent_one_that_does_
     let folder = tempfile::tempdir().unwrap();
     let receipt = folder.path().join("receipt");
     let path = receipt.to_str().unwrap();
-    let measured = answer(&["pob", "measure", "127.0.0.1:47391", "--key", &key, "--receipt", path, "--json"]);
+    let measured = answer(&[
+        "pob",
+        "measure",
+        "127.0.0.1:47391",
+        "--key",
+        &key,
+        "--receipt",
+        path,
+        "--json",
+    ]);
     assert_eq!(measured["limit_kbps"], 20_000);
     let down = measured["down_kbps"].as_u64().unwrap();
     assert!((19_000..=20_000).contains(&down), "{measured}");
@@ -96,7 +145,11 @@ fn a_measurement_by_hand_gives_a_receipt_that_verifies_and_a_bent_one_that_does_
     bytes[middle] ^= 1;
     std::fs::write(&receipt, bytes).unwrap();
     let refused = lumora(&["pob", "verify", path]);
-    assert!(!refused.status.success(), "{}", String::from_utf8_lossy(&refused.stdout));
+    assert!(
+        !refused.status.success(),
+        "{}",
+        String::from_utf8_lossy(&refused.stdout)
+    );
     challenger.kill().unwrap();
     challenger.wait().unwrap();
 }

@@ -42,8 +42,11 @@ struct Allocation {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, format: Format) -> anyhow::Result<()> {
-    let capacities: Vec<u64> =
-        arguments.node.iter().map(|(b, u)| u64::from(capacity(Kbps(*b), Kbps(*u)).0)).collect();
+    let capacities: Vec<u64> = arguments
+        .node
+        .iter()
+        .map(|(b, u)| u64::from(capacity(Kbps(*b), Kbps(*u)).0))
+        .collect();
     let (tasks, unallocated) = if arguments.load_ceiling {
         let allocation = with_load_ceiling(arguments.total, &capacities);
         (allocation.tasks, allocation.unallocated)
@@ -52,21 +55,28 @@ pub fn run(arguments: &Arguments, format: Format) -> anyhow::Result<()> {
         let placed: u64 = tasks.iter().sum();
         (tasks, arguments.total.saturating_sub(placed))
     };
-    format.print(&Allocation { capacities, tasks, unallocated }, |result| {
-        let rows: Vec<Vec<String>> = arguments
-            .node
-            .iter()
-            .zip(result.capacities.iter().zip(&result.tasks))
-            .enumerate()
-            .map(|(index, ((available, limit), (capacity, tasks)))| {
-                let cells = [u64::from(*available), u64::from(*limit), *capacity, *tasks].map(|n| n.to_string());
-                std::iter::once(format!("N{}", index + 1)).chain(cells).collect()
-            })
-            .collect();
-        format!(
-            "{}\n\n  {} tasks are left over",
-            table(&["node", "bandwidth", "limit", "capacity", "tasks"], &rows),
-            result.unallocated
-        )
-    })
+    format.print(
+        &Allocation {
+            capacities,
+            tasks,
+            unallocated,
+        },
+        |result| {
+            let rows: Vec<Vec<String>> = arguments
+                .node
+                .iter()
+                .zip(result.capacities.iter().zip(&result.tasks))
+                .enumerate()
+                .map(|(index, ((available, limit), (capacity, tasks)))| {
+                    let cells = [u64::from(*available), u64::from(*limit), *capacity, *tasks].map(|n| n.to_string());
+                    std::iter::once(format!("N{}", index + 1)).chain(cells).collect()
+                })
+                .collect();
+            format!(
+                "{}\n\n  {} tasks are left over",
+                table(&["node", "bandwidth", "limit", "capacity", "tasks"], &rows),
+                result.unallocated
+            )
+        },
+    )
 }

@@ -112,10 +112,21 @@ struct Bought {
 pub async fn run(command: &Command, format: Format) -> anyhow::Result<()> {
     match command {
         Command::Search { network } => search(&network.connect()?, format).await,
-        Command::Serve { network, key, secret, listing } => {
-            serve(Sender::new(network.connect()?, keys::load(key)?), secret, listing).await
-        }
-        Command::Buy { network, key, listing, index, secret, store, out } => {
+        Command::Serve {
+            network,
+            key,
+            secret,
+            listing,
+        } => serve(Sender::new(network.connect()?, keys::load(key)?), secret, listing).await,
+        Command::Buy {
+            network,
+            key,
+            listing,
+            index,
+            secret,
+            store,
+            out,
+        } => {
             let sender = Sender::new(network.connect()?, keys::load(key)?);
             let store = Store::local(store)?;
             let buyer = sender.payer().insecure_clone();
@@ -165,7 +176,9 @@ async fn search(connection: &Connection, format: Format) -> anyhow::Result<()> {
         let rows: Vec<Vec<String>> = found
             .iter()
             .map(|one| {
-                let rating = one.rating.map_or_else(String::new, |rating| format!("{:.2}", rating as f64 / 100.0));
+                let rating = one
+                    .rating
+                    .map_or_else(String::new, |rating| format!("{:.2}", rating as f64 / 100.0));
                 vec![
                     one.listing.clone(),
                     lmr(one.price),
@@ -187,7 +200,10 @@ async fn serve(sender: Sender, secret: &std::path::Path, listing: &Address) -> a
         match dataset::deliver_due(&sender, listing, &secret).await {
             Ok(delivered) => {
                 for purchase in delivered {
-                    println!("{}", serde_json::json!({ "event": "delivered", "purchase": purchase.to_string() }));
+                    println!(
+                        "{}",
+                        serde_json::json!({ "event": "delivered", "purchase": purchase.to_string() })
+                    );
                 }
             }
             // The network may be away for a while: whoever paid is still owed the key.

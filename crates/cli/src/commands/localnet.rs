@@ -19,6 +19,9 @@ pub struct Arguments {
     /// Funded wallets to print.
     #[arg(long, default_value_t = 3)]
     wallets: u16,
+    /// Writes the authority's and the programs' keypairs to this folder, for tools such as `anchor program deploy`.
+    #[arg(long, value_name = "FOLDER")]
+    keys: Option<PathBuf>,
     /// Writes the addresses to this file, as lines of NAME=value.
     #[arg(long, value_name = "FILE")]
     env: Option<PathBuf>,
@@ -38,7 +41,14 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     println!("{}", localnet.environment());
     for wallet in &wallets {
-        println!("# wallet {} with 10,000 SOL; secret {}", wallet.pubkey(), wallet.to_base58_string());
+        println!(
+            "# wallet {} with 10,000 SOL; secret {}",
+            wallet.pubkey(),
+            wallet.to_base58_string()
+        );
+    }
+    if let Some(folder) = &arguments.keys {
+        keys::write(folder)?;
     }
     if let Some(path) = &arguments.env {
         localnet.write_environment(path)?;

@@ -66,8 +66,16 @@ fn parse_key(text: &str) -> Result<[u8; 32], String> {
 pub async fn run(command: &Command, format: Format) -> anyhow::Result<()> {
     match command {
         Command::Serve { listen, limit_kbps } => serve(*listen, *limit_kbps, format).await,
-        Command::Measure { challenger, key, limit_kbps, receipt } => {
-            let request = Request { limit_kbps: *limit_kbps, ..Request::default() };
+        Command::Measure {
+            challenger,
+            key,
+            limit_kbps,
+            receipt,
+        } => {
+            let request = Request {
+                limit_kbps: *limit_kbps,
+                ..Request::default()
+            };
             let signed = measure(*challenger, *key, &Identity::generate(), request).await?;
             if let Some(path) = receipt {
                 std::fs::write(path, signed.encode()).with_context(|| format!("cannot write {}", path.display()))?;

@@ -32,8 +32,8 @@ pub struct CheckArguments {
 /// Runs the command. Exits with 3 when the page is forbidden, so that scripts need not parse the answer.
 pub fn run(command: &Command, format: Format) -> anyhow::Result<()> {
     let Command::Check(arguments) = command;
-    let file = std::fs::read(&arguments.robots)
-        .with_context(|| format!("cannot read {}", arguments.robots.display()))?;
+    let file =
+        std::fs::read(&arguments.robots).with_context(|| format!("cannot read {}", arguments.robots.display()))?;
     let decision = robots::check(&file, &arguments.agent, &arguments.url);
     format.print(&decision, |decision| {
         let verdict = if decision.allowed { "allowed" } else { "forbidden" };

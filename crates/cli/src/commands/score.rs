@@ -66,11 +66,16 @@ fn parse_candidate(text: &str) -> Result<Candidate, String> {
         .collect::<Result<_, _>>()
         .map_err(|_| format!("`{text}` is not P:L:C, three whole numbers such as 10:15:100"))?;
     match parts.as_slice() {
-        [proximity_ms, latency_ms, capacity] if *proximity_ms > 0 && *latency_ms > 0 => {
-            Ok(Candidate { proximity_ms: *proximity_ms, latency_ms: *latency_ms, capacity: *capacity })
-        }
+        [proximity_ms, latency_ms, capacity] if *proximity_ms > 0 && *latency_ms > 0 => Ok(Candidate {
+            proximity_ms: *proximity_ms,
+            latency_ms: *latency_ms,
+            capacity: *capacity,
+        }),
         [_, _, _] => Err("P and L must be at least 1: the formula divides by them".to_owned()),
-        _ => Err(format!("`{text}` has {} parts; give P:L:C such as 10:15:100", parts.len())),
+        _ => Err(format!(
+            "`{text}` has {} parts; give P:L:C such as 10:15:100",
+            parts.len()
+        )),
     }
 }
 
@@ -95,7 +100,11 @@ struct Raw {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, format: Format) -> anyhow::Result<()> {
-    if arguments.raw { raw(arguments, format) } else { bounded(arguments, format) }
+    if arguments.raw {
+        raw(arguments, format)
+    } else {
+        bounded(arguments, format)
+    }
 }
 
 fn bounded(arguments: &Arguments, format: Format) -> anyhow::Result<()> {
@@ -106,7 +115,12 @@ fn bounded(arguments: &Arguments, format: Format) -> anyhow::Result<()> {
     }
     .map(Bps);
     let [bandwidth, proximity, latency, reputation] = weights;
-    let weights = Weights { bandwidth, proximity, latency, reputation };
+    let weights = Weights {
+        bandwidth,
+        proximity,
+        latency,
+        reputation,
+    };
     anyhow::ensure!(weights.is_normalised(), "--weights must sum to 10,000 basis points");
     let scoring = Scoring {
         weights,
@@ -158,8 +172,11 @@ fn raw(arguments: &Arguments, format: Format) -> anyhow::Result<()> {
         .map(Bps);
     let scores = allocation::raw_scores(RawWeights { alpha, beta, gamma }, &arguments.node);
     let allocation = allocation::by_rank(arguments.total, &scores, &arguments.node);
-    let result =
-        Raw { scores_millionths: scores, tasks: allocation.tasks, unallocated: allocation.unallocated };
+    let result = Raw {
+        scores_millionths: scores,
+        tasks: allocation.tasks,
+        unallocated: allocation.unallocated,
+    };
     format.print(&result, |result| {
         let rows: Vec<Vec<String>> = arguments
             .node

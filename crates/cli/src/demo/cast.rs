@@ -11,19 +11,87 @@ use solana_signer::Signer as _;
 use super::options::Options;
 
 /// Where the job's data lives.
-pub const TARGET: Place = Place { name: "Frankfurt", latitude: 50.11, longitude: 8.68 };
+pub const TARGET: Place = Place {
+    name: "Frankfurt",
+    latitude: 50.11,
+    longitude: 8.68,
+};
 
 /// Nodes stand here, with a link of this rate in Mbit/s: near ones and far ones, fast ones and slow ones. The last figure
 /// is the provider's own limit, where it is below the link.
 const NODES: [(Place, u32, Option<u32>); 8] = [
-    (Place { name: "Berlin", latitude: 52.52, longitude: 13.40 }, 100, None),
-    (Place { name: "Paris", latitude: 48.86, longitude: 2.35 }, 50, None),
-    (Place { name: "Warsaw", latitude: 52.23, longitude: 21.01 }, 200, Some(60)),
-    (Place { name: "Madrid", latitude: 40.42, longitude: -3.70 }, 80, None),
-    (Place { name: "New York", latitude: 40.71, longitude: -74.01 }, 150, None),
-    (Place { name: "Singapore", latitude: 1.35, longitude: 103.82 }, 100, None),
-    (Place { name: "Nairobi", latitude: -1.29, longitude: 36.82 }, 20, None),
-    (Place { name: "Sao Paulo", latitude: -23.55, longitude: -46.63 }, 40, None),
+    (
+        Place {
+            name: "Berlin",
+            latitude: 52.52,
+            longitude: 13.40,
+        },
+        100,
+        None,
+    ),
+    (
+        Place {
+            name: "Paris",
+            latitude: 48.86,
+            longitude: 2.35,
+        },
+        50,
+        None,
+    ),
+    (
+        Place {
+            name: "Warsaw",
+            latitude: 52.23,
+            longitude: 21.01,
+        },
+        200,
+        Some(60),
+    ),
+    (
+        Place {
+            name: "Madrid",
+            latitude: 40.42,
+            longitude: -3.70,
+        },
+        80,
+        None,
+    ),
+    (
+        Place {
+            name: "New York",
+            latitude: 40.71,
+            longitude: -74.01,
+        },
+        150,
+        None,
+    ),
+    (
+        Place {
+            name: "Singapore",
+            latitude: 1.35,
+            longitude: 103.82,
+        },
+        100,
+        None,
+    ),
+    (
+        Place {
+            name: "Nairobi",
+            latitude: -1.29,
+            longitude: 36.82,
+        },
+        20,
+        None,
+    ),
+    (
+        Place {
+            name: "Sao Paulo",
+            latitude: -23.55,
+            longitude: -46.63,
+        },
+        40,
+        None,
+    ),
 ];
 
 /// A point on the Earth.
@@ -127,6 +195,11 @@ impl Cast {
                 })
             })
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { oracles, nodes, client: key("client")?, buyer: key("buyer")? })
+        Ok(Self {
+            oracles,
+            nodes,
+            client: key("client")?,
+            buyer: key("buyer")?,
+        })
     }
 }

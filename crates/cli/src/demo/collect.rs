@@ -73,9 +73,16 @@ impl Tally {
             Some("epoch_begun") => self.latest = format!("epoch {} is measured", number("epoch")),
             Some("epoch_attested") => self.latest = format!("epoch {} is attested", number("epoch")),
             Some("measured") => {
-                let node = event.get("node").and_then(Value::as_str).and_then(|node| self.names.get(node));
+                let node = event
+                    .get("node")
+                    .and_then(Value::as_str)
+                    .and_then(|node| self.names.get(node));
                 let name = node.unwrap_or(&notice.from);
-                self.latest = format!("epoch {}: {name} {} Mbit/s", number("epoch"), number("down_kbps") / 1_000);
+                self.latest = format!(
+                    "epoch {}: {name} {} Mbit/s",
+                    number("epoch"),
+                    number("down_kbps") / 1_000
+                );
             }
             Some("shard_progress") => {
                 self.done.insert(replica_key(notice), number("done"));
@@ -128,7 +135,11 @@ impl Tally {
                 Some(CrawlDelay {
                     path: slow.url().to_string(),
                     asked_ms: SLOW_SECONDS * 1_000,
-                    requests: requests.iter().filter(|(path, _)| *path != "/robots.txt").map(|(_, count)| count).sum(),
+                    requests: requests
+                        .iter()
+                        .filter(|(path, _)| *path != "/robots.txt")
+                        .map(|(_, count)| count)
+                        .sum(),
                     shortest_ms: u64::try_from(slow.shortest_pause()?.as_millis()).unwrap_or(u64::MAX),
                 })
             }),
@@ -166,8 +177,11 @@ impl Figures {
         settlement: &Settlement,
         measured: &BTreeMap<Address, Attestation>,
     ) -> anyhow::Result<Self> {
-        let names: BTreeMap<Address, String> =
-            cast.nodes.iter().map(|node| (node_address(&node.owner.address(), 0).0, node.name.clone())).collect();
+        let names: BTreeMap<Address, String> = cast
+            .nodes
+            .iter()
+            .map(|node| (node_address(&node.owner.address(), 0).0, node.name.clone()))
+            .collect();
         let mut escrow = Escrow::default();
         let mut scores = BTreeMap::new();
         let mut takeovers = 0;
@@ -178,7 +192,12 @@ impl Figures {
             for event in entry.events::<ShardClaimed>().filter(|event| event.job == *job) {
                 scores.insert((event.shard, event.replica), (event.node, event.score));
             }
-            takeovers += u32::try_from(entry.events::<AssignmentExpired>().filter(|event| event.job == *job).count())?;
+            takeovers += u32::try_from(
+                entry
+                    .events::<AssignmentExpired>()
+                    .filter(|event| event.job == *job)
+                    .count(),
+            )?;
             for event in entry.events::<JobClosed>().filter(|event| event.job == *job) {
                 (escrow.paid, escrow.fees, escrow.refunded) = (event.paid, event.fees, event.refunded);
             }
@@ -188,12 +207,22 @@ impl Figures {
             .values()
             .map(|settled| Shard {
                 shard: settled.shard,
-                state: if settled.winners == 0 { "without a majority" } else { "agreed" }.to_owned(),
+                state: if settled.winners == 0 {
+                    "without a majority"
+                } else {
+                    "agreed"
+                }
+                .to_owned(),
                 replicas: settlement
                     .winners(settled.shard)
                     .map(|revealed| Replica {
-                        node: names.get(&revealed.node).cloned().unwrap_or_else(|| revealed.node.to_string()),
-                        score_bps: scores.get(&(settled.shard, revealed.replica)).map_or(0, |(_, score)| *score),
+                        node: names
+                            .get(&revealed.node)
+                            .cloned()
+                            .unwrap_or_else(|| revealed.node.to_string()),
+                        score_bps: scores
+                            .get(&(settled.shard, revealed.replica))
+                            .map_or(0, |(_, score)| *score),
                         records: revealed.records,
                     })
                     .collect(),
@@ -219,13 +248,17 @@ async fn nodes(
     for part in &cast.nodes {
         let address = node_address(&part.owner.address(), 0).0;
         let first = measured.get(&address);
-        let latest = connection.fetch_optional::<Attestation>(&attestation_address(&address).0).await?;
+        let latest = connection
+            .fetch_optional::<Attestation>(&attestation_address(&address).0)
+            .await?;
         let reward = connection.fetch_optional::<Reward>(&reward_address(&address).0).await?;
         let work = connection.fetch_optional::<Work>(&work_address(&address).0).await?;
         // What the link and the provider's limit together allow.
         let possible = part.link_kbps.min(part.limit_kbps);
         let off = |kbps: u32| kbps.abs_diff(possible).saturating_mul(10_000) / possible.max(1);
-        let reason = latest.map_or(Reason::NoMeasurement, |a| Reason::from_code(a.reason).unwrap_or(Reason::None));
+        let reason = latest.map_or(Reason::NoMeasurement, |a| {
+            Reason::from_code(a.reason).unwrap_or(Reason::None)
+        });
         nodes.push(Node {
             name: part.name.clone(),
             address: address.to_string(),
@@ -309,5 +342,8 @@ fn instruction_name(program: &Address, discriminator: u8) -> Option<&'static str
         market::ID => market::instruction::NAMES,
         _ => return None,
     };
-    names.iter().find(|(number, _)| *number == discriminator).map(|(_, name)| *name)
+    names
+        .iter()
+        .find(|(number, _)| *number == discriminator)
+        .map(|(_, name)| *name)
 }

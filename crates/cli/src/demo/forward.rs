@@ -8,12 +8,16 @@ use tokio::net::{TcpListener, TcpStream};
 /// Listens on `from` and passes every connection on to `to`, until dropped with the runtime. Returns the address that it
 /// listens on.
 pub async fn forward(from: SocketAddr, to: SocketAddr) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(from).await.with_context(|| format!("cannot listen on {from}"))?;
+    let listener = TcpListener::bind(from)
+        .await
+        .with_context(|| format!("cannot listen on {from}"))?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((mut inbound, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let Ok(mut outbound) = TcpStream::connect(to).await else { return };
+                let Ok(mut outbound) = TcpStream::connect(to).await else {
+                    return;
+                };
                 let _ = inbound.set_nodelay(true);
                 let _ = outbound.set_nodelay(true);
                 // Either side may hang up at any time; that ends the connection and nothing else.

@@ -29,12 +29,17 @@ impl Links {
             Ok(()) => {
                 // What a killed demo left behind.
                 cleanup_stale()?;
-                let links = lines.map(|(name, rate)| Link::create_any(name, rate)).collect::<Result<_, _>>()?;
+                let links = lines
+                    .map(|(name, rate)| Link::create_any(name, rate))
+                    .collect::<Result<_, _>>()?;
                 Ok(Self::Namespaces(links))
             }
             Err(reason) => {
                 tracing::info!(%reason, "links are shaped by relays in user space");
-                Ok(Self::Relays { rates: lines.map(|(_, rate)| rate).collect(), running: Vec::new() })
+                Ok(Self::Relays {
+                    rates: lines.map(|(_, rate)| rate).collect(),
+                    running: Vec::new(),
+                })
             }
         }
     }
@@ -59,7 +64,9 @@ impl Links {
     /// A command that runs `program` where node number `index` is.
     pub fn command(&self, index: usize, program: &Path) -> Command {
         match self {
-            Self::Namespaces(links) => links.get(index).map_or_else(|| Command::new(program), |l| l.command(program).into()),
+            Self::Namespaces(links) => links
+                .get(index)
+                .map_or_else(|| Command::new(program), |l| l.command(program).into()),
             Self::Relays { .. } => Command::new(program),
         }
     }

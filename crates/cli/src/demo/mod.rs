@@ -60,7 +60,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         None => std::env::temp_dir().join(format!("lumora-demo-{}", std::process::id())),
     })?;
     let (mut supervisor, mut notices) = Supervisor::new();
-    let flow = Flow { options: &options, folders: &folders };
+    let flow = Flow {
+        options: &options,
+        folders: &folders,
+    };
     let outcome = tokio::select! {
         outcome = flow.run(&mut supervisor, &mut notices) => outcome,
         interrupted = tokio::signal::ctrl_c() => {
@@ -74,7 +77,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             Ok(())
         }
         Ok(_) => Ok(()),
-        Err(error) => Err(error.context(format!("the demo did not finish; logs are in {}", folders.logs.display()))),
+        Err(error) => Err(error.context(format!(
+            "the demo did not finish; logs are in {}",
+            folders.logs.display()
+        ))),
     };
     supervisor.stop().await;
     outcome
@@ -95,7 +101,10 @@ struct Finished {
 
 impl Finished {
     async fn keep(&self, supervisor: &Supervisor) {
-        println!("\nStill running; Ctrl-C stops it all.\n\n{}", self.localnet.environment());
+        println!(
+            "\nStill running; Ctrl-C stops it all.\n\n{}",
+            self.localnet.environment()
+        );
         if let Some(sites) = &self.sites {
             println!("site      {}", sites.main.url());
         }
@@ -130,7 +139,11 @@ impl Flow<'_> {
         let endpoints = endpoints(&localnet, hub).await?;
         let sender = localnet.sender();
         self.fund(&localnet, &sender, &cast).await?;
-        bar.set_message(format!("5 programs deployed, {} migrations, {}", localnet.migrations().len(), localnet.rpc_url()));
+        bar.set_message(format!(
+            "5 programs deployed, {} migrations, {}",
+            localnet.migrations().len(),
+            localnet.rpc_url()
+        ));
 
         let bar = stages.begin("Serving pages");
         let site = self.start_site(hub).await?;
@@ -138,9 +151,19 @@ impl Flow<'_> {
 
         let bar = stages.begin("Measuring bandwidth");
         processes::start_oracles(supervisor, &cast, &addresses, &endpoints, self.folders)?;
-        processes::start_nodes(supervisor, &cast, &mut links, &addresses, &endpoints, &site.addresses, self.folders)?;
+        processes::start_nodes(
+            supervisor,
+            &cast,
+            &mut links,
+            &addresses,
+            &endpoints,
+            &site.addresses,
+            self.folders,
+        )?;
         let mut tally = Tally::new(&cast);
-        let measured = self.await_attestations(&localnet, &cast, notices, &mut tally, &bar).await?;
+        let measured = self
+            .await_attestations(&localnet, &cast, notices, &mut tally, &bar)
+            .await?;
 
         let bar = stages.begin("Scraping");
         let store = Store::local(&self.folders.store)?;
@@ -213,7 +236,12 @@ impl Flow<'_> {
             takeovers: figures.takeovers,
         };
         self.report(&summary)?;
-        Ok(Finished { localnet, cast, sites: site.sites, _links: links })
+        Ok(Finished {
+            localnet,
+            cast,
+            sites: site.sites,
+            _links: links,
+        })
     }
 
     fn report(&self, summary: &Summary) -> anyhow::Result<()> {
@@ -276,7 +304,10 @@ impl Flow<'_> {
                 token::create_lmr_account(&authority, &recipient),
                 rewards::grant(&authority, &recipient, amount),
             ];
-            sender.send(&instructions, &[]).await.with_context(|| format!("no LMR could be granted to {recipient}"))?;
+            sender
+                .send(&instructions, &[])
+                .await
+                .with_context(|| format!("no LMR could be granted to {recipient}"))?;
         }
         Ok(())
     }
@@ -291,14 +322,25 @@ impl Flow<'_> {
             let fetcher = Arc::new(Fetcher::new(FetchOptions::new(&manifest.contact))?);
             let urls = lumora_data::discover::discover(&fetcher, &manifest, count, |_| ()).await;
             if urls.is_empty() {
-                bail!("no page could be found on {site}: is it reachable, and does its robots.txt allow {}?", pages::AGENT);
+                bail!(
+                    "no page could be found on {site}: is it reachable, and does its robots.txt allow {}?",
+                    pages::AGENT
+                );
             }
-            return Ok(SiteOfJob { sites: None, urls, addresses: Vec::new() });
+            return Ok(SiteOfJob {
+                sites: None,
+                urls,
+                addresses: Vec::new(),
+            });
         }
         let folder = pages::folder(self.options.dir.as_deref())?;
         let sites = Sites::start(&folder, hub).await?;
         let urls = sites.choose(&folder, count)?;
-        Ok(SiteOfJob { addresses: sites.addresses(), sites: Some(sites), urls })
+        Ok(SiteOfJob {
+            addresses: sites.addresses(),
+            sites: Some(sites),
+            urls,
+        })
     }
 
     /// Waits until every node that is alive has proven figures of an epoch on chain; returns the first of each.
@@ -310,13 +352,20 @@ impl Flow<'_> {
         tally: &mut Tally,
         bar: &indicatif::ProgressBar,
     ) -> anyhow::Result<BTreeMap<Address, Attestation>> {
-        let nodes: Vec<Address> = cast.nodes.iter().map(|node| node_address(&node.owner.address(), 0).0).collect();
+        let nodes: Vec<Address> = cast
+            .nodes
+            .iter()
+            .map(|node| node_address(&node.owner.address(), 0).0)
+            .collect();
         let attestations: Vec<Address> = nodes.iter().map(|node| attestation_address(node).0).collect();
         let mut measured = BTreeMap::new();
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             tally.drain(notices);
-            for (node, found) in nodes.iter().zip(localnet.connection().fetch_many::<Attestation>(&attestations).await?) {
+            for (node, found) in nodes
+                .iter()
+                .zip(localnet.connection().fetch_many::<Attestation>(&attestations).await?)
+            {
                 if let Some(attestation) = found {
                     // A rate of zero is no measurement: the node came too late for that epoch.
                     if attestation.down_kbps > 0 {
@@ -324,11 +373,24 @@ impl Flow<'_> {
                     }
                 }
             }
-            let alive = cast.nodes.iter().zip(&nodes).filter(|(node, _)| !tally.has_ended(&node.name));
+            let alive = cast
+                .nodes
+                .iter()
+                .zip(&nodes)
+                .filter(|(node, _)| !tally.has_ended(&node.name));
             let waiting = alive.filter(|(_, node)| !measured.contains_key(*node)).count();
-            bar.set_message(format!("{}; {} of {} nodes attested", tally.latest(), measured.len(), nodes.len()));
+            bar.set_message(format!(
+                "{}; {} of {} nodes attested",
+                tally.latest(),
+                measured.len(),
+                nodes.len()
+            ));
             if waiting == 0 {
-                bar.set_message(format!("{} nodes attested by {} oracles", measured.len(), cast.oracles.len()));
+                bar.set_message(format!(
+                    "{} nodes attested by {} oracles",
+                    measured.len(),
+                    cast.oracles.len()
+                ));
                 return Ok(measured);
             }
             if tokio::time::Instant::now() >= deadline {
@@ -349,7 +411,9 @@ impl Flow<'_> {
         let deadline = tokio::time::Instant::now() + PATIENCE + Duration::from_secs(60);
         loop {
             tally.drain(notices);
-            let Some((_, standing)) = job::standing(localnet.connection(), job).await? else { return Ok(()) };
+            let Some((_, standing)) = job::standing(localnet.connection(), job).await? else {
+                return Ok(());
+            };
             bar.set_message(format!(
                 "{} of {} shards settled, {} in work, {} pages fetched",
                 standing.settled,
@@ -361,7 +425,11 @@ impl Flow<'_> {
                 return Ok(());
             }
             if tokio::time::Instant::now() >= deadline {
-                bail!("only {} of {} shards were settled in time", standing.settled, standing.shards);
+                bail!(
+                    "only {} of {} shards were settled in time",
+                    standing.settled,
+                    standing.shards
+                );
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
@@ -417,7 +485,10 @@ impl SiteOfJob {
 /// The network's addresses as nodes reach them.
 async fn endpoints(localnet: &Localnet, hub: std::net::IpAddr) -> anyhow::Result<Endpoints> {
     if hub.is_loopback() {
-        return Ok(Endpoints { rpc: localnet.rpc_url().to_owned(), websocket: localnet.websocket_url().to_owned() });
+        return Ok(Endpoints {
+            rpc: localnet.rpc_url().to_owned(),
+            websocket: localnet.websocket_url().to_owned(),
+        });
     }
     let at = |url: &str| -> anyhow::Result<SocketAddr> {
         let url = url::Url::parse(url)?;
@@ -427,5 +498,8 @@ async fn endpoints(localnet: &Localnet, hub: std::net::IpAddr) -> anyhow::Result
     let from = SocketAddr::new(hub, 0);
     let rpc = forward::forward(from, at(localnet.rpc_url())?).await?;
     let websocket = forward::forward(from, at(localnet.websocket_url())?).await?;
-    Ok(Endpoints { rpc: format!("http://{rpc}"), websocket: format!("ws://{websocket}") })
+    Ok(Endpoints {
+        rpc: format!("http://{rpc}"),
+        websocket: format!("ws://{websocket}"),
+    })
 }

@@ -69,13 +69,23 @@ impl Sites {
             ..SiteOptions::new(root)
         };
         let slow_folder = folder.join(SLOW_FOLDER);
-        let slow = if slow_folder.is_dir() { Some(Site::start(site(slow_folder, SLOW_ROBOTS)).await?) } else { None };
-        Ok(Self { main: Site::start(site(folder.to_owned(), ROBOTS)).await?, slow })
+        let slow = if slow_folder.is_dir() {
+            Some(Site::start(site(slow_folder, SLOW_ROBOTS)).await?)
+        } else {
+            None
+        };
+        Ok(Self {
+            main: Site::start(site(folder.to_owned(), ROBOTS)).await?,
+            slow,
+        })
     }
 
     /// Where the sites listen: private addresses, which nodes must be told to allow.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        std::iter::once(&self.main).chain(&self.slow).map(Site::address).collect()
+        std::iter::once(&self.main)
+            .chain(&self.slow)
+            .map(Site::address)
+            .collect()
     }
 
     /// `count` pages: some of the slow site, the rest taken in turns from all folders, forbidden ones among them.
@@ -87,7 +97,13 @@ impl Sites {
             names.sort();
             let root = folder.join(SLOW_FOLDER);
             let take = SLOW_PAGES.min(count / 10).min(names.len());
-            urls.extend(names.iter().take(take).map(|name| url(slow, &root, name)).collect::<anyhow::Result<Vec<_>>>()?);
+            urls.extend(
+                names
+                    .iter()
+                    .take(take)
+                    .map(|name| url(slow, &root, name))
+                    .collect::<anyhow::Result<Vec<_>>>()?,
+            );
         }
         let mut names = Vec::new();
         collect(folder, &mut names)?;
@@ -100,7 +116,11 @@ impl Sites {
             urls.push(url(&self.main, folder, &name)?);
         }
         if urls.len() < count {
-            bail!("{} has only {} pages; ask for fewer with --pages", folder.display(), urls.len());
+            bail!(
+                "{} has only {} pages; ask for fewer with --pages",
+                folder.display(),
+                urls.len()
+            );
         }
         Ok(urls)
     }
@@ -116,7 +136,9 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
         if kind.is_dir() {
             collect(&path, into)?;
         } else if path.extension().is_some_and(|extension| extension == "html")
-            && entry.metadata().is_ok_and(|metadata| PAGE_BYTES.contains(&metadata.len()))
+            && entry
+                .metadata()
+                .is_ok_and(|metadata| PAGE_BYTES.contains(&metadata.len()))
         {
             into.push(path);
         }
@@ -155,7 +177,9 @@ fn url(site: &Site, root: &Path, name: &Path) -> anyhow::Result<Url> {
 pub fn manifest(urls: Vec<Url>, results_key: ResultsPublicKey) -> (Manifest, String) {
     let mut sites: Vec<Url> = Vec::new();
     for url in &urls {
-        if let Ok(site) = url.join("/") && !sites.contains(&site) {
+        if let Ok(site) = url.join("/")
+            && !sites.contains(&site)
+        {
             sites.push(site);
         }
     }
@@ -166,7 +190,13 @@ pub fn manifest(urls: Vec<Url>, results_key: ResultsPublicKey) -> (Manifest, Str
         ..Field::default()
     };
     let fields = [
-        ("title", Field { required: true, ..css("title", None) }),
+        (
+            "title",
+            Field {
+                required: true,
+                ..css("title", None)
+            },
+        ),
         ("heading", css("h1", None)),
         ("description", css("meta[name=description]", Some("content"))),
         ("summary", css("main p, .docblock p", None)),
@@ -181,7 +211,10 @@ pub fn manifest(urls: Vec<Url>, results_key: ResultsPublicKey) -> (Manifest, Str
         pages: Pages::UrlList(reference),
         scope: Scope::default(),
         format: Format::Html,
-        fields: fields.into_iter().map(|(name, field)| (name.to_owned(), field)).collect(),
+        fields: fields
+            .into_iter()
+            .map(|(name, field)| (name.to_owned(), field))
+            .collect(),
         max_bytes: 1 << 20,
         // The demo's site is its own and bears it.
         requests_per_second: 200.0,

@@ -51,7 +51,11 @@ pub struct Folders {
 impl Folders {
     /// Makes the folders below `root`.
     pub fn create(root: PathBuf) -> anyhow::Result<Self> {
-        let folders = Self { store: root.join("store"), logs: root.join("logs"), root };
+        let folders = Self {
+            store: root.join("store"),
+            logs: root.join("logs"),
+            root,
+        };
         for folder in [&folders.root, &folders.store, &folders.logs] {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
@@ -74,7 +78,11 @@ pub fn oracle_addresses(cast: &Cast, ip: IpAddr) -> anyhow::Result<Vec<OracleAdd
         let http = TcpListener::bind((ip, 0)).and_then(|socket| socket.local_addr())?;
         Ok(OracleAddress { measure, http })
     };
-    cast.oracles.iter().map(free).collect::<std::io::Result<_>>().with_context(|| format!("no free ports at {ip}"))
+    cast.oracles
+        .iter()
+        .map(free)
+        .collect::<std::io::Result<_>>()
+        .with_context(|| format!("no free ports at {ip}"))
 }
 
 fn base_url(address: SocketAddr) -> anyhow::Result<Url> {
@@ -96,7 +104,12 @@ pub fn start_oracles(
             .iter()
             .zip(addresses)
             .filter(|(other, _)| other.key.address() != oracle.key.address())
-            .map(|(other, address)| Ok(Peer { key: other.key.address(), http: base_url(address.http)? }))
+            .map(|(other, address)| {
+                Ok(Peer {
+                    key: other.key.address(),
+                    http: base_url(address.http)?,
+                })
+            })
             .collect::<anyhow::Result<_>>()?;
         let config = OracleConfig {
             rpc_url: endpoints.rpc.clone(),
@@ -156,12 +169,21 @@ pub fn start_nodes(
             index: 0,
             data_dir: folders.root.join(&node.name),
             store: folders.store.clone(),
-            location: Place { latitude: node.place.latitude, longitude: node.place.longitude },
-            limits: Limits { rate_kbps: node.limit_kbps, shards: SHARDS_AT_ONCE },
+            location: Place {
+                latitude: node.place.latitude,
+                longitude: node.place.longitude,
+            },
+            limits: Limits {
+                rate_kbps: node.limit_kbps,
+                shards: SHARDS_AT_ONCE,
+            },
             bond: BOND,
             oracles,
             measurement: lumora_node::config::Measurement::default(),
-            fetching: Fetching { private_addresses: sites.to_vec(), ..Fetching::default() },
+            fetching: Fetching {
+                private_addresses: sites.to_vec(),
+                ..Fetching::default()
+            },
             minimum_claim: 1,
             poll_seconds: 2,
         };
@@ -183,8 +205,21 @@ pub fn start_seller(
     folders: &Folders,
 ) -> anyhow::Result<()> {
     let mut command = Command::new(own_executable()?);
-    command.args(["dataset", "serve", "--url", &endpoints.rpc, "--websocket", &endpoints.websocket]);
-    command.arg("--key").arg(key).arg("--secret").arg(secret).arg("--listing").arg(listing);
+    command.args([
+        "dataset",
+        "serve",
+        "--url",
+        &endpoints.rpc,
+        "--websocket",
+        &endpoints.websocket,
+    ]);
+    command
+        .arg("--key")
+        .arg(key)
+        .arg("--secret")
+        .arg(secret)
+        .arg("--listing")
+        .arg(listing);
     supervisor.start("seller", command, &folders.logs)
 }
 

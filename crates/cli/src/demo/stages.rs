@@ -16,7 +16,11 @@ pub struct Stages {
 impl Stages {
     /// Starts the clock.
     pub fn new() -> Self {
-        Self { begun: Instant::now(), done: Vec::new(), current: None }
+        Self {
+            begun: Instant::now(),
+            done: Vec::new(),
+            current: None,
+        }
     }
 
     /// Ends the stage in progress and begins `name`. The bar shows what is being waited for.

@@ -203,7 +203,10 @@ impl Summary {
     /// The summary as text.
     pub fn describe(&self) -> String {
         let sections = [
-            ("Nodes: measured against the link, attested, earned", self.describe_nodes()),
+            (
+                "Nodes: measured against the link, attested, earned",
+                self.describe_nodes(),
+            ),
             ("Epochs: agreed on by the oracles", self.describe_epochs()),
             ("Pages: fetched and skipped, over all replicas", self.describe_pages()),
             ("Shards: by node", self.describe_shards()),
@@ -228,7 +231,8 @@ impl Summary {
                     mbit(node.limit_kbps),
                     mbit(node.down_kbps),
                     mbit(node.up_kbps),
-                    node.error_bps.map_or_else(String::new, |error| format!("{:.1} %", f64::from(error) / 100.0)),
+                    node.error_bps
+                        .map_or_else(String::new, |error| format!("{:.1} %", f64::from(error) / 100.0)),
                     thousands(node.contribution),
                     lmr(node.bandwidth_lmr),
                     lmr(node.shards_lmr),
@@ -237,14 +241,25 @@ impl Summary {
             .collect();
         let mut text = table(
             &[
-                "node", "place", "link", "limit", "down", "up", "off by", "contributed kbit", "LMR bandwidth",
+                "node",
+                "place",
+                "link",
+                "limit",
+                "down",
+                "up",
+                "off by",
+                "contributed kbit",
+                "LMR bandwidth",
                 "LMR shards",
             ],
             &rows,
         );
         text.push_str(&format!("\n  rates in Mbit/s; links: {}", self.links));
         for node in self.nodes.iter().filter(|node| node.bandwidth_lmr == 0) {
-            text.push_str(&format!("\n  {} earned nothing for bandwidth: {}", node.name, node.reason));
+            text.push_str(&format!(
+                "\n  {} earned nothing for bandwidth: {}",
+                node.name, node.reason
+            ));
         }
         text
     }
@@ -271,9 +286,18 @@ impl Summary {
         let pages = &self.pages;
         let mut lines = vec![
             format!("  listed     {}", thousands(pages.listed)),
-            format!("  fetched    {}  ({} kB)", thousands(pages.fetched), thousands(pages.bytes / 1_000)),
+            format!(
+                "  fetched    {}  ({} kB)",
+                thousands(pages.fetched),
+                thousands(pages.bytes / 1_000)
+            ),
         ];
-        lines.extend(pages.skipped.iter().map(|(reason, count)| format!("  skipped    {}  {reason}", thousands(*count))));
+        lines.extend(
+            pages
+                .skipped
+                .iter()
+                .map(|(reason, count)| format!("  skipped    {}  {reason}", thousands(*count))),
+        );
         if let Some(requests) = pages.forbidden_requests {
             lines.push(format!("  forbidden pages that the site was asked for: {requests}"));
         }
@@ -298,14 +322,22 @@ impl Summary {
             .into_iter()
             .map(|(node, (replicas, scores, records))| {
                 let mean = scores / u64::from(replicas.max(1));
-                vec![node.to_owned(), replicas.to_string(), thousands(mean), thousands(records)]
+                vec![
+                    node.to_owned(),
+                    replicas.to_string(),
+                    thousands(mean),
+                    thousands(records),
+                ]
             })
             .collect();
         let mut states: BTreeMap<&str, u32> = BTreeMap::new();
         for shard in &self.shards {
             *states.entry(&shard.state).or_default() += 1;
         }
-        let states: Vec<String> = states.into_iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let states: Vec<String> = states
+            .into_iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
         format!(
             "{}\n  {} shards: {}",
             table(&["node", "replicas", "mean score bp", "records"], &rows),
@@ -316,7 +348,11 @@ impl Summary {
 
     fn describe_escrow(&self) -> String {
         let escrow = &self.escrow;
-        let verdict = if escrow.is_conserved() { "in = out, to the base unit" } else { "IN AND OUT DIFFER" };
+        let verdict = if escrow.is_conserved() {
+            "in = out, to the base unit"
+        } else {
+            "IN AND OUT DIFFER"
+        };
         let rows = [
             ("in: escrowed by the client", escrow.funded),
             ("out: paid to executors", escrow.paid),
@@ -365,16 +401,25 @@ impl Summary {
     }
 
     fn describe_happenings(&self) -> String {
-        let mut lines: Vec<String> =
-            self.endings.iter().map(|ending| format!("  {} ended early: {}", ending.name, ending.how)).collect();
+        let mut lines: Vec<String> = self
+            .endings
+            .iter()
+            .map(|ending| format!("  {} ended early: {}", ending.name, ending.how))
+            .collect();
         if lines.is_empty() {
             lines.push("  every process ran to the end".to_owned());
         }
         if self.takeovers > 0 {
-            lines.push(format!("  {} shard replicas were taken over by other nodes", self.takeovers));
+            lines.push(format!(
+                "  {} shard replicas were taken over by other nodes",
+                self.takeovers
+            ));
         }
-        let stages: Vec<String> =
-            self.stages.iter().map(|stage| format!("{} {:.0} s", stage.name, stage.seconds)).collect();
+        let stages: Vec<String> = self
+            .stages
+            .iter()
+            .map(|stage| format!("{} {:.0} s", stage.name, stage.seconds))
+            .collect();
         lines.push(format!("  {:.0} s in all: {}", self.wall_seconds, stages.join(", ")));
         lines.join("\n")
     }

@@ -70,7 +70,9 @@ impl Supervisor {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
-        let pid = child.id().with_context(|| format!("{name} ended at once; see {}", log_path.display()))?;
+        let pid = child
+            .id()
+            .with_context(|| format!("{name} ended at once; see {}", log_path.display()))?;
         // For whoever wants to see what a killed process does to the others.
         let pid_path = logs.join(format!("{name}.pid"));
         std::fs::write(&pid_path, pid.to_string()).with_context(|| format!("cannot write {}", pid_path.display()))?;
@@ -117,7 +119,10 @@ async fn watch(
             let mut lines = BufReader::new(stdout).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Ok(event) = serde_json::from_str::<Value>(&line) {
-                    let _ = notices.send(Notice { from: name.clone(), event });
+                    let _ = notices.send(Notice {
+                        from: name.clone(),
+                        event,
+                    });
                 }
             }
         });
@@ -133,15 +138,24 @@ async fn watch(
         Ok(status) => format!("{status}; its log is {log}"),
         Err(error) => format!("cannot be waited for: {error}"),
     };
-    endings.lock().unwrap_or_else(PoisonError::into_inner).push(Ending { name: name.clone(), how: how.clone() });
-    let _ = notices.send(Notice { from: name, event: serde_json::json!({ "event": "ended", "how": how }) });
+    endings.lock().unwrap_or_else(PoisonError::into_inner).push(Ending {
+        name: name.clone(),
+        how: how.clone(),
+    });
+    let _ = notices.send(Notice {
+        from: name,
+        event: serde_json::json!({ "event": "ended", "how": how }),
+    });
 }
 
 async fn stop_gently(child: &mut Child) {
     if let Some(pid) = child.id() {
         // `kill` rather than a signal crate: the one place where a signal is sent.
         let _ = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await;
-        if tokio::time::timeout(std::time::Duration::from_secs(5), child.wait()).await.is_ok() {
+        if tokio::time::timeout(std::time::Duration::from_secs(5), child.wait())
+            .await
+            .is_ok()
+        {
             return;
         }
     }
