@@ -13,6 +13,9 @@ use crate::{
     oracle::Oracle,
 };
 
+/// What was refused once will be refused again a moment later.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(3);
+
 /// Something that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
@@ -91,8 +94,14 @@ async fn attempt(oracle: &Oracle, due: Due) {
             });
         }
         (Ok(Outcome::AlreadyDone), _) => {}
-        (Err(error), Due::Opening(number)) => oracle.trouble(format!("opening epoch {number}: {error}")),
-        (Err(error), Due::Funding(number)) => oracle.trouble(format!("funding epoch {number}: {error}")),
+        (Err(error), _) => {
+            let what = match due {
+                Due::Opening(number) => format!("opening epoch {number}"),
+                Due::Funding(number) => format!("funding epoch {number}"),
+            };
+            oracle.trouble(format!("{what}: {error}"));
+            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+        }
     }
     // What was done shows in the next view; until then it would look due still.
     oracle.renewed_view().await;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use lumora_client::{Connection, Error as ChainError, keys};
+use lumora_core::hash::sha256;
 use lumora_interface::{
     Address,
     registry::{NETWORK, Network},
@@ -125,8 +126,10 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
         None => Connection::new(&config.rpc_url)?,
     };
     connection.wait_until_ready(PATIENCE).await?;
-    let network_id = network(&connection, &observer, config.poll()).await?.network_id;
-    store.belong_to(&network_id)?;
+    let network = network(&connection, &observer, config.poll()).await?;
+    let network_id = network.network_id;
+    // A network that was begun anew under the same id is another one: its epoch 0 is not the epoch 0 that was signed.
+    store.belong_to(&sha256(&[&network_id, &network.initialized_at.to_le_bytes()]))?;
 
     let chain = Chain::new(connection, Arc::clone(&key));
     let view = first_view(&chain, &key.pubkey(), &observer, config.poll()).await?;
@@ -139,6 +142,9 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
         ..lumora_pob::Config::default()
     };
     let endpoint = Challenger::bind(config.measure, identity, measuring)?;
+    // However this ends, connections that are still open end too: a stopped oracle answers nobody, and lets its state go.
+    let stop = shutdown.child_token();
+    let _stop_when_dropped = stop.clone().drop_guard();
     let bind = |source| Error::Bind {
         address: config.http,
         source,
@@ -177,7 +183,7 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
     // Whichever ends, ends the oracle; only the epochs can, with an error that no further attempt mends.
     tokio::select! {
         () = watch_chain(&oracle, view_sender) => Ok(()),
-        () = http::serve(listener, published, shutdown) => Ok(()),
+        () = http::serve(listener, published, stop) => Ok(()),
         () = challenger::serve(Arc::clone(&oracle), &endpoint) => Ok(()),
         () = cranks::turn(Arc::clone(&oracle)) => Ok(()),
         result = follow_epochs(&oracle) => result,

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 
 /// What the whole state is about.
 const ABOUT: TableDefinition<&str, &[u8]> = TableDefinition::new("about");
-const NETWORK: &str = "network id";
+const NETWORK: &str = "network";
 /// Epoch, round, node to the receipt.
 const RECEIPTS: TableDefinition<(u64, u32, &[u8; 32]), &[u8]> = TableDefinition::new("receipts");
 /// Epoch, author to the sealed bundle.
@@ -85,12 +85,12 @@ impl Store {
 
     /// Ties the state to a network for good. What was signed for one says nothing about another, so a state of another
     /// network is refused.
-    pub fn belong_to(&self, network_id: &[u8; 32]) -> Result<()> {
+    pub fn belong_to(&self, network: &Hash) -> Result<()> {
         let is_another = self.write(|transaction| {
             let mut table = transaction.open_table(ABOUT)?;
-            let known = table.get(NETWORK)?.map(|known| known.value() == network_id);
+            let known = table.get(NETWORK)?.map(|known| known.value() == network);
             if known.is_none() {
-                table.insert(NETWORK, network_id.as_slice())?;
+                table.insert(NETWORK, network.as_slice())?;
             }
             Ok(known == Some(false))
         })?;
