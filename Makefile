@@ -6,6 +6,8 @@ export LUMORA_CACHE
 export CARGO_TARGET_DIR ?= $(LUMORA_CACHE)/target
 # Arguments for the demo: make demo ARGS="--json summary.json --keep"
 ARGS ?=
+# Not `npm ci`: it insists on lock entries for optional packages of other platforms, which not every registry has.
+NPM_INSTALL := cd app/client && npm install --no-audit --no-fund
 
 .PHONY: demo test programs setup lint idl bench clean
 
@@ -21,7 +23,7 @@ test: setup programs
 	cargo xtask idl --check
 	cargo xtask bench cu --check
 	scripts/setup with-node
-	cd app/client && npm ci --no-audit --no-fund && npm test
+	$(NPM_INSTALL) && npm test
 
 ## The five programs as sBPF, in target/deploy.
 programs: setup
@@ -33,10 +35,10 @@ setup:
 lint:
 	cargo xtask check
 
-## Writes idl/*.json and the generated TypeScript client anew.
+## Writes idl/*.json anew, and the TypeScript client from them.
 idl:
 	cargo xtask idl
-	cd app/client && npm ci --no-audit --no-fund && npm run generate
+	$(NPM_INSTALL)
 
 ## Writes the table of compute units and sizes in bench/.
 bench: programs
