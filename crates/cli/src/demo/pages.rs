@@ -26,7 +26,7 @@ const SLOW_FOLDER: &str = "edition-guide";
 /// Pages of the job that are on the slow site: each costs a second, for each replica.
 const SLOW_PAGES: usize = 8;
 /// Smaller files are redirects, larger ones are few and slow down a demonstration.
-const PAGE_BYTES: std::ops::Range<u64> = 2_000..400_000;
+const PAGE_BYTES: std::ops::Range<u64> = 5_000..400_000;
 
 /// The agent by which the nodes call themselves, as robots.txt names it.
 pub const AGENT: &str = "LumoraBot";
