@@ -196,7 +196,8 @@ fn follow(events: &Receiver<SimnetEvent>, down: &Sender<()>) {
                 // Nobody waits any more once the engine is dropped.
                 let _ = down.try_send(());
             }
-            SimnetEvent::ErrorLog(_, message) => tracing::warn!(message, "embedded network"),
+            // Whoever sent the transaction is told; a lost race is no news for anybody else.
+            SimnetEvent::ErrorLog(_, message) => tracing::debug!(message, "embedded network"),
             SimnetEvent::WarnLog(_, message) => tracing::debug!(message, "embedded network"),
             _ => {}
         }

@@ -29,6 +29,7 @@ use lumora_localnet::Localnet;
 use lumora_migrations::{Oracle, Settings};
 use solana_signer::Signer as _;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
 
 pub use self::options::Options;
 use self::{
@@ -64,16 +65,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         options: &options,
         folders: &folders,
     };
+    let shutdown = crate::shutdown::on_signal()?;
     let outcome = tokio::select! {
         outcome = flow.run(&mut supervisor, &mut notices) => outcome,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            Err(anyhow::anyhow!("interrupted; run it again at any time"))
-        }
+        () = shutdown.cancelled() => Err(anyhow::anyhow!("interrupted; run it again at any time")),
     };
     let outcome = match outcome {
         Ok(finished) if options.keep => {
-            finished.keep(&supervisor).await;
+            finished.keep(&supervisor, &shutdown).await;
             Ok(())
         }
         Ok(_) => Ok(()),
@@ -100,7 +99,7 @@ struct Finished {
 }
 
 impl Finished {
-    async fn keep(&self, supervisor: &Supervisor) {
+    async fn keep(&self, supervisor: &Supervisor, shutdown: &CancellationToken) {
         println!(
             "\nStill running; Ctrl-C stops it all.\n\n{}",
             self.localnet.environment()
@@ -114,8 +113,7 @@ impl Finished {
         for (name, key) in [("client", &self.cast.client), ("buyer", &self.cast.buyer)] {
             println!("{name:<9} {}  {}", key.address(), key.path.display());
         }
-        // Ctrl-C is all that is waited for; an error would end the wait as well.
-        let _ = tokio::signal::ctrl_c().await;
+        shutdown.cancelled().await;
     }
 }
 

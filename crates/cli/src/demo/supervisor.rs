@@ -58,9 +58,14 @@ impl Supervisor {
 
     /// Starts `command` as child `name`; what it writes to its standard error goes to `<logs>/<name>.log`, its
     /// process id to `<logs>/<name>.pid`.
-    pub fn start(&mut self, name: &str, mut command: Command, logs: &Path) -> anyhow::Result<()> {
+    pub fn start(&mut self, name: &str, command: Command, logs: &Path) -> anyhow::Result<()> {
         let log_path = logs.join(format!("{name}.log"));
         let log = std::fs::File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
+        let mut command = bound_to_this_process(command);
+        if std::env::var_os("RUST_LOG").is_none() {
+            // The log is for whoever wants to know why something went wrong.
+            command.env("RUST_LOG", "warn,lumora=info");
+        }
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -103,6 +108,27 @@ impl Supervisor {
         self.stopping.cancel();
         while self.watchers.join_next().await.is_some() {}
     }
+}
+
+/// The same command, but killed with this process however that ends: a demo that is itself killed leaves nothing behind.
+/// Where `setpriv` (util-linux) is missing, the command as it is.
+fn bound_to_this_process(command: Command) -> Command {
+    let has_setpriv = std::process::Command::new("setpriv")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !has_setpriv {
+        return command;
+    }
+    let inner = command.as_std();
+    let mut outer = Command::new("setpriv");
+    outer
+        .args(["--pdeathsig", "KILL", "--"])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    outer
 }
 
 async fn watch(
