@@ -20,7 +20,7 @@ demo: setup programs
 ## Every test of the project.
 test: setup programs
 	cargo test --ignore-rust-version --workspace --no-fail-fast
-	cargo xtask idl --check
+	cargo xtask check
 	cargo xtask bench cu --check
 	scripts/setup with-node
 	$(NPM_INSTALL) && npm test

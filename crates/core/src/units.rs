@@ -49,7 +49,9 @@ impl Bps {
         let share = u64::from(self.0.min(Self::ONE.0));
         // Exactly amount * share / 10,000, without the 128-bit division that is dear on chain.
         let (whole, rest) = (amount / 10_000, amount % 10_000);
-        whole.saturating_mul(share).saturating_add(rest.saturating_mul(share) / 10_000)
+        whole
+            .saturating_mul(share)
+            .saturating_add(rest.saturating_mul(share) / 10_000)
     }
 
     /// `part / whole` as a share, rounded down, at most one. A whole of zero gives zero.
