@@ -283,6 +283,19 @@ fn the_early_participant_pool_is_the_authoritys_to_grant() {
 }
 
 #[test]
+fn epochs_that_pay_all_they_may_are_funded_for_three_cycles() {
+    let (mut world, _, node, _) = attested(FIRST_AMOUNT);
+    world.must(&[instructions::fund_epoch(0)], &[]);
+    let schedule = world.read::<Emission>(&rewards::EMISSION).schedule();
+    for number in 1..=25 {
+        let total = schedule.cumulative(number).0;
+        let figures = world.attest(|epoch| vec![leaf(&node, epoch, 1_000, total)]);
+        world.must(&[instructions::fund_epoch(figures.epoch)], &[]);
+        assert_eq!(world.balance(&rewards::POOL), total);
+    }
+}
+
+#[test]
 fn the_emission_clock_bounds_what_epochs_can_pull_forward() {
     // A schedule whose epochs are ten times as long as the oracles' are.
     let mut world = World::bare();
