@@ -11,12 +11,13 @@ mod stages;
 mod summary;
 mod supervisor;
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail};
 use lumora_client::{Sender, location::Location, rewards, token};
 use lumora_data::{
-    fetch::{FetchOptions, Fetcher},
+    address::is_public,
+    fetch::{FetchOptions, Fetcher, MAX_PUBLIC_RATE},
     key::ResultsSecretKey,
     store::Store,
 };
@@ -127,7 +128,12 @@ impl Flow<'_> {
         let cast = Cast::create(&self.folders.root, self.options)?;
 
         let bar = stages.begin("Shaping links");
-        let mut links = Links::create(cast.nodes.iter().map(|node| (node.name.as_str(), node.link_kbps)))?;
+        let lines = cast.nodes.iter().map(|node| (node.name.as_str(), node.link_kbps));
+        let mut links = if self.options.site.is_some() {
+            Links::relays(lines)
+        } else {
+            Links::create(lines)?
+        };
         bar.set_message(format!("{} links, {}", cast.nodes.len(), links.describe()));
         let hub = links.hub();
         let addresses = processes::oracle_addresses(&cast, hub)?;
@@ -316,8 +322,13 @@ impl Flow<'_> {
             let secret = ResultsSecretKey::random()?;
             let (mut manifest, _) = pages::manifest(vec![site.clone()], secret.public());
             manifest.pages = lumora_data::manifest::Pages::Urls(vec![site.clone()]);
-            manifest.requests_per_second = 5.0;
-            let fetcher = Arc::new(Fetcher::new(FetchOptions::new(&manifest.contact))?);
+            manifest.requests_per_second = MAX_PUBLIC_RATE;
+            let addresses = private_address(site).into_iter().collect();
+            let options = FetchOptions {
+                allow_private_addresses: private_address(site).is_some(),
+                ..FetchOptions::for_manifest(&manifest)
+            };
+            let fetcher = Fetcher::new(options)?;
             let urls = lumora_data::discover::discover(&fetcher, &manifest, count, |_| ()).await;
             if urls.is_empty() {
                 bail!(
@@ -328,7 +339,7 @@ impl Flow<'_> {
             return Ok(SiteOfJob {
                 sites: None,
                 urls,
-                addresses: Vec::new(),
+                addresses,
             });
         }
         let folder = pages::folder(self.options.dir.as_deref())?;
@@ -478,6 +489,13 @@ impl SiteOfJob {
             None => format!("{} pages found", self.urls.len()),
         }
     }
+}
+
+/// Where a site is, if its URL names an address that is not public: nodes must be told that they may fetch from there.
+fn private_address(site: &url::Url) -> Option<SocketAddr> {
+    let ip = site.host_str()?.trim_matches(['[', ']']).parse().ok()?;
+    let address = SocketAddr::new(ip, site.port_or_known_default()?);
+    (!is_public(ip)).then_some(address)
 }
 
 /// The network's addresses as nodes reach them.
