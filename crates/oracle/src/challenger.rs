@@ -27,23 +27,21 @@ pub async fn serve(oracle: Arc<Oracle>, challenger: &Challenger) {
             async move { decide(&oracle, claim).await }
         }
     };
-    let keep = async {
+    // Waiting for the disk must not keep nodes waiting at the door.
+    let keeping = tokio::spawn(async move {
         while let Some(signed) = receipts.recv().await {
-            keep(&oracle, signed).await;
+            keep(&oracle, &signed);
         }
-    };
-    tokio::join!(challenger.serve(policy, sender), keep);
+    });
+    challenger.serve(policy, sender).await;
+    // Fails only when the runtime is going down.
+    let _ = keeping.await;
 }
 
-async fn keep(oracle: &Oracle, signed: SignedReceipt) {
+fn keep(oracle: &Oracle, signed: &SignedReceipt) {
     let receipt = signed.receipt;
-    let store = oracle.store.clone();
-    // Waits for the disk: not on a thread that measures.
-    let kept = tokio::task::spawn_blocking(move || store.add_receipt(&signed)).await;
-    match kept {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => oracle.trouble(format!("a receipt is lost: {error}")),
-        Err(error) => oracle.trouble(format!("a receipt is lost: {error}")),
+    if let Err(error) = oracle.store.add_receipt(signed) {
+        oracle.trouble(format!("a receipt is lost: {error}"));
     }
     oracle.tell(Event::Measured {
         epoch: receipt.epoch,

@@ -162,7 +162,10 @@ impl Course<'_> {
         // An index in the set is below 32.
         let own_index = own as u8;
         loop {
-            self.exchange(own_index).await?;
+            // A peer that hangs must not cost the time that is left for committing.
+            tokio::time::timeout(self.commit_window() / 6, self.exchange(own_index))
+                .await
+                .unwrap_or(Ok(()))?;
             let (view, epoch) = self.latest();
             if epoch.committed >> own & 1 == 1 || epoch.is_committed(view.now) || self.end().is_some() {
                 return Ok(());
@@ -197,6 +200,12 @@ impl Course<'_> {
             }
             oracle.pause().await;
         }
+    }
+
+    /// How long bundles can be committed.
+    fn commit_window(&self) -> Duration {
+        let seconds = self.seen.cutoff_at.saturating_sub(self.seen.ends_at);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or_default()).max(Duration::from_secs(3))
     }
 
     /// Waits until it is clear which bundles are used, and all of them are here.
@@ -532,12 +541,12 @@ impl Course<'_> {
         let oracle = self.oracle;
         loop {
             let (_, epoch) = self.latest();
-            let computed = oracle.store.computed(self.number)?;
-            let agreed = computed.is_some_and(|leaves| aggregate::tree(&leaves).root() == epoch.root)
-                || oracle
-                    .store
-                    .statement(self.number)?
-                    .is_some_and(|statement| statement.root == epoch.root);
+            let own = oracle
+                .store
+                .computed(self.number)?
+                .map(|leaves| aggregate::tree(&leaves).root());
+            let signed = oracle.store.statement(self.number)?.map(|statement| statement.root);
+            let agreed = own.or(signed).map(|root| root == epoch.root);
             if self.leaves_of(&epoch).await?.is_some() {
                 oracle.tell(Event::EpochAttested {
                     epoch: self.number,

@@ -100,8 +100,8 @@ pub enum Event {
         signers: u32,
         bundles: u32,
         epoch_reward: u64,
-        /// Whether this oracle came to the same figures by itself.
-        agreed: bool,
+        /// Whether this oracle came to the same figures by itself; nothing where it did not work them out.
+        agreed: Option<bool>,
     },
     /// The epoch will never be attested.
     EpochLost { epoch: u64, why: String },

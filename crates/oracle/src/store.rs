@@ -14,6 +14,7 @@ use lumora_core::{
 };
 use lumora_pob::SignedReceipt;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::error::{Error, Result};
 
@@ -330,7 +331,7 @@ impl Store {
             transaction.commit()?;
             Ok(value)
         };
-        attempt().map_err(|error| self.fail(&error))
+        beside_other_tasks(attempt).map_err(|error| self.fail(&error))
     }
 
     fn fail(&self, error: &redb::Error) -> Error {
@@ -338,6 +339,14 @@ impl Store {
             path: self.path.to_path_buf(),
             reason: error.to_string(),
         }
+    }
+}
+
+/// Waits for the disk, which may be seconds on a busy machine, without holding up the tasks that share this thread.
+fn beside_other_tasks<T>(wait: impl FnOnce() -> T) -> T {
+    match Handle::try_current() {
+        Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => tokio::task::block_in_place(wait),
+        _ => wait(),
     }
 }
 
