@@ -1,6 +1,6 @@
 //! A chain in this process: the programs as they were built for Solana, an initialised network, funded wallets.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use litesvm::LiteSVM;
 use lumora_interface::{Account, bandwidth, registry, rewards};
@@ -187,7 +187,7 @@ impl World {
         let message = Message::new_with_blockhash(instructions, Some(&payer.pubkey()), &self.svm.latest_blockhash());
         let addresses = message.account_keys.clone();
         let writable_accounts = (0..addresses.len())
-            .filter(|index| message.is_maybe_writable(*index, None))
+            .filter(|index| message.is_maybe_writable_with_reserved_addresses(*index, None::<&HashSet<Address>>))
             .count();
         let missing: Vec<Address> = addresses
             .into_iter()

@@ -43,7 +43,7 @@ macro_rules! commit_bundle_arguments {
         pub struct CommitBundleArguments {
             /// Root of the bundle's receipts.
             pub root: [u8; 32],
-            /// Number of receipts.
+            /// Number of entries: receipts, and what the oracle saw of nodes.
             pub count: u32,
         }
     };

@@ -61,7 +61,7 @@ macro_rules! epoch_account {
             pub rent_payer: Address,
             /// Root of each member's bundle of receipts.
             pub bundle_roots: [[u8; 32]; 32],
-            /// Number of receipts in each member's bundle.
+            /// Number of entries in each member's bundle: receipts, and what it saw of nodes.
             pub bundle_counts: [u32; 32],
             /// Digest of the statement that each member signed; zero before. Kept per member, so that no minority can
             /// hold up a quorum by submitting another statement first.

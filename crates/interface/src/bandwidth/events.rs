@@ -63,7 +63,7 @@ macro_rules! bundle_committed_event {
             pub oracle: u8,
             /// Zero.
             pub _padding: [u8; 2],
-            /// Number of receipts.
+            /// Number of entries: receipts, and what the oracle saw of nodes.
             pub count: u32,
             /// Number of the epoch.
             pub epoch: u64,
