@@ -4,6 +4,8 @@
 LUMORA_CACHE ?= $(HOME)/.cache/lumora
 export LUMORA_CACHE
 export CARGO_TARGET_DIR ?= $(LUMORA_CACHE)/target
+# Where tests write down which constraint of which instruction they saw refuse.
+export LUMORA_REFUSALS = $(CARGO_TARGET_DIR)/refusals.jsonl
 # Arguments for the demo: make demo ARGS="--json summary.json --keep"
 ARGS ?=
 # Not `npm ci`: it insists on lock entries for optional packages of other platforms, which not every registry has.
@@ -19,7 +21,9 @@ demo: setup programs
 
 ## Every test of the project.
 test: setup programs
+	rm -f $(LUMORA_REFUSALS)
 	cargo test --ignore-rust-version --workspace --no-fail-fast
+	cargo xtask refusals $(LUMORA_REFUSALS) --allow-missing tasks,market
 	cargo xtask check
 	cargo xtask bench cu --check
 	scripts/setup with-node

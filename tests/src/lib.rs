@@ -10,6 +10,7 @@ pub mod compute;
 pub mod instructions;
 pub mod jobs;
 pub mod oracles;
+pub mod refusals;
 pub mod sales;
 pub mod tokens;
 pub mod world;

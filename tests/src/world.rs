@@ -13,7 +13,7 @@ use solana_message::{Message, VersionedMessage};
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 
-use crate::instructions;
+use crate::{instructions, refusals};
 
 /// One SOL in lamports.
 pub const SOL: u64 = 1_000_000_000;
@@ -246,6 +246,7 @@ impl World {
             self.snapshot(instructions),
             "a refused transaction changed an account"
         );
+        refusals::record(instructions, code);
     }
 
     /// Sends a transaction that must be refused by the framework or the runtime (no custom code of ours), with this text

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod idl;
+mod refusals;
 mod sbf;
 mod workspace;
 
@@ -26,6 +27,8 @@ enum Command {
     Idl(idl::Options),
     /// Check formatting and whether idl/ is current.
     Check,
+    /// Print which constraint of which instruction the tests saw refuse; fail for errors that no test provokes.
+    Refusals(refusals::Options),
     /// Measure, and compare with the committed figures.
     #[command(subcommand)]
     Bench(Bench),
@@ -53,6 +56,7 @@ fn run() -> Result<()> {
         Command::BuildSbf(options) => sbf::build(&workspace, &options),
         Command::Idl(options) => idl::run(&workspace, &options),
         Command::Check => check::run(&workspace),
+        Command::Refusals(options) => refusals::run(&workspace, &options),
         Command::Bench(Bench::Cu(options)) => bench::compute_units(&workspace, &options),
     }
 }

@@ -30,7 +30,7 @@ use {
 const LOADER_V3: Address = Address::from_str_const("BPFLoaderUpgradeab1e11111111111111111111111");
 
 fn options() -> Options {
-    let mut options = Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/deploy"));
+    let mut options = Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/deploy"));
     options.settings.oracles.members = (0..3)
         .map(|index| Oracle {
             key: keys::oracle(index).pubkey().into(),

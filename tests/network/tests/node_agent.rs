@@ -126,7 +126,7 @@ impl World {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let addresses: Vec<(SocketAddr, SocketAddr)> = (0..ORACLES).map(|_| (free_udp(), free_tcp())).collect();
-        let mut options = Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/deploy"));
+        let mut options = Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/deploy"));
         options.settings.network.max_wait_seconds = 6;
         options.settings.oracles.epoch_seconds = 14;
         options.settings.oracles.commit_seconds = 8;

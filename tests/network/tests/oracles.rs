@@ -56,7 +56,7 @@ struct World {
 impl World {
     async fn start(events: mpsc::UnboundedSender<(u16, Event)>) -> Self {
         let places: Vec<Place> = (0..ORACLES).map(|_| Place::free()).collect();
-        let mut options = Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/deploy"));
+        let mut options = Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/deploy"));
         options.funded = (0..ORACLES).map(|index| keys::oracle(index).pubkey()).collect();
         options
             .funded
