@@ -28,5 +28,6 @@ pub mod result;
 pub mod schedule;
 pub mod score;
 pub mod sketch;
+pub mod slash;
 pub mod split;
 pub mod units;

@@ -14,7 +14,7 @@ use anchor_lang::{
     },
     programs::Token,
 };
-use pinocchio_token::instructions::{Batch, CloseAccount, InitializeAccount3, IntoBatch, Transfer};
+use pinocchio_token::instructions::{Batch, Burn, CloseAccount, InitializeAccount3, IntoBatch, Transfer};
 
 use crate::Address;
 
@@ -105,6 +105,40 @@ pub fn pay_out<'a>(
     payments: &[Payment<'a>],
     rent_to: Option<&'a AccountView>,
 ) -> Result<()> {
+    let close = rent_to.map(|to| CloseAccount::new(from, to, authority));
+    batch(from, authority, seeds, payments, |batch| match close {
+        Some(close) => close.into_batch(batch).map(|()| true),
+        None => Ok(false),
+    })
+}
+
+/// Makes all payments out of `from` and burns `burned` base units of the mint in it, signing as its authority with `seeds`
+/// (bump included). Payments of nothing are left out.
+#[inline(never)]
+pub fn pay_out_and_burn<'a>(
+    from: &'a AccountView,
+    authority: &'a AccountView,
+    seeds: &[CpiSeed],
+    payments: &[Payment<'a>],
+    mint: &'a AccountView,
+    burned: u64,
+) -> Result<()> {
+    let burn = (burned > 0).then(|| Burn::new(from, mint, authority, burned));
+    batch(from, authority, seeds, payments, |batch| match burn {
+        Some(burn) => burn.into_batch(batch).map(|()| true),
+        None => Ok(false),
+    })
+}
+
+/// One call with all payments and what `last` adds, which says whether it added anything.
+#[inline(always)]
+fn batch<'a>(
+    from: &'a AccountView,
+    authority: &'a AccountView,
+    seeds: &[CpiSeed],
+    payments: &[Payment<'a>],
+    last: impl FnOnce(&mut Batch<'a, '_>) -> core::result::Result<bool, anchor_lang::prelude::ProgramError>,
+) -> Result<()> {
     if payments.len() > MAX_PAYMENTS {
         return Err(Error::InvalidArgument);
     }
@@ -117,8 +151,7 @@ pub fn pay_out<'a>(
         Transfer::new(from, payment.to, authority, payment.amount).into_batch(&mut batch)?;
         empty = false;
     }
-    if let Some(rent_to) = rent_to {
-        CloseAccount::new(from, rent_to, authority).into_batch(&mut batch)?;
+    if last(&mut batch)? {
         empty = false;
     }
     if empty {
