@@ -2,15 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+#[path = "registry/authority.rs"]
+mod authority;
+#[path = "registry/bonds.rs"]
+mod bonds;
+#[path = "registry/parameters.rs"]
+mod parameters;
+#[path = "registry/pauses.rs"]
+mod pauses;
+#[path = "registry/slashes.rs"]
+mod slashes;
+
 use lumora_interface::{
-    Event,
-    registry::{self, BondDeposited, Network, Node, RegistryError, UpdateNodeArguments, status},
+    bandwidth,
+    registry::{self, Network, Node, RegistryError, UpdateNodeArguments, status},
     rewards,
 };
 use lumora_registry::instructions::{RegisterNodeArguments, UpdateNodeArguments as ProgramUpdate};
 use lumora_tests::{
     World, instructions,
-    world::{LMR, START, keypair},
+    world::{START, keypair},
 };
 use solana_address::Address;
 use solana_keypair::Keypair;
@@ -60,21 +71,62 @@ fn the_network_holds_what_it_was_given() {
 #[test]
 fn the_network_is_initialised_once() {
     let mut world = World::new(0);
-    let other = world.wallet("usurper");
-    let again = instructions::initialize_registry(&other.pubkey(), [9; 32]);
-    assert!(world.send(&[again], &[&other]).is_err());
-    let network: Network = world.read(&registry::NETWORK);
-    assert_eq!(network.authority, world.authority.pubkey());
+    let authority = world.authority.insecure_clone();
+    let again = instructions::initialize_registry(&authority.pubkey(), [9; 32]);
+    // What the System program says of an account that exists.
+    world.refused_with(&[again], &[&authority], "already in use");
+}
+
+#[test]
+fn only_who_may_upgrade_the_program_creates_the_network() {
+    let mut world = World::bare();
+    let (authority, usurper) = (world.authority.insecure_clone(), world.wallet("usurper"));
+    let initialize = |signer: &Keypair| instructions::initialize_registry(&signer.pubkey(), [7; 32]);
+
+    world.refused(
+        &[initialize(&usurper)],
+        &[&usurper],
+        RegistryError::NotUpgradeAuthority.code(),
+    );
+    // The record of another program, which the usurper may have deployed.
+    let mut other = initialize(&usurper);
+    other.accounts[2].pubkey =
+        Address::find_program_address(&[bandwidth::ID.as_ref()], &registry::UPGRADEABLE_LOADER).0;
+    world.refused(&[other], &[&usurper], RegistryError::WrongProgramData.code());
+    // A program that nobody may upgrade any more.
+    world.set_upgrade_authority(&registry::ID, None);
+    world.refused(
+        &[initialize(&authority)],
+        &[&authority],
+        RegistryError::NotUpgradeAuthority.code(),
+    );
+    // The right address, but not what the loader writes there.
+    let deployed = world.svm.get_account(&registry::PROGRAM_DATA).unwrap();
+    let mut buffer = deployed.clone();
+    buffer.data[0] = 1;
+    world.svm.set_account(registry::PROGRAM_DATA, buffer).unwrap();
+    world.refused(
+        &[initialize(&authority)],
+        &[&authority],
+        RegistryError::WrongProgramData.code(),
+    );
+    world.svm.set_account(registry::PROGRAM_DATA, deployed).unwrap();
+    world.set_upgrade_authority(&registry::ID, Some(authority.pubkey()));
+    world.must(&[initialize(&authority)], &[&authority]);
 }
 
 #[test]
 fn parameters_that_make_no_sense_are_refused() {
     type Bend = fn(&mut lumora_registry::instructions::InitializeRegistryArguments);
-    let cases: [(Bend, RegistryError); 5] = [
+    let cases: [(Bend, RegistryError); 9] = [
         (|a| a.weights = [4_000, 3_000, 1_000, 1_999], RegistryError::WeightsSum),
-        (|a| a.protocol_fee = 10_001, RegistryError::ShareRange),
+        (|a| a.capacity_share = 10_001, RegistryError::ShareRange),
+        (|a| a.protocol_fee = 2_001, RegistryError::FeeRange),
         (|a| a.half_distance_km = 0, RegistryError::ParameterRange),
-        (|a| a.unbonding_seconds = 0, RegistryError::ParameterRange),
+        (|a| a.unbonding_seconds = 59, RegistryError::UnbondingRange),
+        (|a| a.unbonding_seconds = 60 * 86_400 + 1, RegistryError::UnbondingRange),
+        (|a| a.notice_seconds = 0, RegistryError::NoticeRange),
+        (|a| a.notice_seconds = 60 * 86_400 + 1, RegistryError::NoticeRange),
         (|a| a.network_id = [0; 32], RegistryError::NetworkIdZero),
     ];
     for (bend, error) in cases {
@@ -99,7 +151,7 @@ fn a_node_is_registered_and_updated_by_its_owner() {
     assert_eq!(node.h3_cell, instructions::BERLIN);
     assert!(node.is_active());
     assert_eq!(node.registered_at, START);
-    assert_eq!(world.read::<Network>(&registry::NETWORK).nodes, 1);
+    assert_eq!(node.located_at, START);
 
     world.pass(10);
     world.must(
@@ -110,9 +162,50 @@ fn a_node_is_registered_and_updated_by_its_owner() {
     assert_eq!(changed.operator, keypair("operator", 2).pubkey());
     assert_eq!((changed.limit_kbps, changed.shard_capacity), (9_000, 2));
     assert!(!changed.is_active());
-    assert_eq!(changed.updated_at, START + 10);
+    assert_eq!((changed.updated_at, changed.located_at), (START + 10, START + 10));
     assert_eq!(changed.owner, node.owner);
     assert_eq!(changed.registered_at, START);
+}
+
+#[test]
+fn only_a_move_counts_as_one() {
+    let mut world = World::new(0);
+    let (owner, address) = world.register("provider");
+    let mut located = Vec::new();
+    // Elsewhere within the cell; the same again with another limit; another cell of the same centre.
+    for (location, h3_cell, limit_kbps) in [
+        ([0, 0, i16::MAX], instructions::BERLIN, 9_000),
+        ([0, 0, i16::MAX], instructions::BERLIN, 1_000),
+        ([0, 0, i16::MAX], instructions::BERLIN ^ (7 << 42), 1_000),
+    ] {
+        world.pass(10);
+        let arguments = ProgramUpdate {
+            location,
+            h3_cell,
+            limit_kbps,
+            ..update()
+        };
+        world.must(
+            &[instructions::update_node(&owner.pubkey(), &address, arguments)],
+            &[&owner],
+        );
+        located.push(world.read::<Node>(&address).located_at - START);
+    }
+    assert_eq!(located, [10, 10, 30]);
+}
+
+#[test]
+fn registering_locks_no_account_that_others_need() {
+    let owner = keypair("provider", 0).pubkey();
+    let arguments = instructions::node_arguments(&keypair("provider", 1).pubkey());
+    let register = instructions::register_node(&owner, arguments);
+    let writable: Vec<Address> = register
+        .accounts
+        .iter()
+        .filter(|account| account.is_writable)
+        .map(|account| account.pubkey)
+        .collect();
+    assert_eq!(writable, [owner, registry::node_address(&owner, 0).0]);
 }
 
 #[test]
@@ -208,48 +301,4 @@ fn an_update_must_keep_the_rules() {
         let instruction = instructions::update_node(&owner.pubkey(), &address, arguments);
         world.refused(&[instruction], &[&owner], error.code());
     }
-}
-
-#[test]
-fn a_bond_grows_by_what_reaches_the_vault() {
-    let mut world = World::new(0);
-    let (owner, address) = world.register("provider");
-    let source = world.grant(&owner.pubkey(), 10 * LMR);
-    let sent = world.must(
-        &[instructions::deposit_bond(&owner.pubkey(), &address, &source, 4 * LMR)],
-        &[&owner],
-    );
-    assert_eq!(world.read::<Node>(&address).bond, 4 * LMR);
-    assert_eq!(world.read::<Network>(&registry::NETWORK).bonded, 4 * LMR);
-    assert_eq!(world.balance(&registry::BOND_VAULT), 4 * LMR);
-    assert_eq!(world.balance(&source), 6 * LMR);
-    let event = sent
-        .inner
-        .iter()
-        .find_map(|data| BondDeposited::from_event_data(data))
-        .unwrap();
-    assert_eq!((event.node, event.amount, event.bond), (address, 4 * LMR, 4 * LMR));
-}
-
-#[test]
-fn a_bond_is_paid_in_lmr_of_the_depositor_into_the_vault() {
-    let mut world = World::new(0);
-    let (owner, node) = world.register("provider");
-    let source = world.grant(&owner.pubkey(), 10 * LMR);
-    let other: Keypair = world.wallet("other");
-    let foreign_source = world.grant(&other.pubkey(), LMR);
-    let deposit = |source: &Address, amount| instructions::deposit_bond(&owner.pubkey(), &node, source, amount);
-
-    world.refused(&[deposit(&source, 0)], &[&owner], RegistryError::AmountZero.code());
-    world.refused(
-        &[deposit(&foreign_source, LMR)],
-        &[&owner],
-        RegistryError::WrongTokenAccount.code(),
-    );
-    let mut into_own = deposit(&source, LMR);
-    into_own.accounts[5].pubkey = foreign_source;
-    world.refused(&[into_own], &[&owner], RegistryError::WrongVault.code());
-    let mut mint = deposit(&source, LMR);
-    mint.accounts[3].pubkey = world.foreign_mint(&owner.pubkey());
-    world.refused(&[mint], &[&owner], RegistryError::WrongMint.code());
 }

@@ -10,7 +10,8 @@ pub const LEAF_VERSION: u8 = 1;
 /// Encoded size of a [`Leaf`] in bytes.
 pub const LEAF_LEN: usize = 82;
 
-const STATEMENT_DOMAIN: &[u8; 32] = b"lumora attestation statement v1\0";
+const CONTENT_DOMAIN: &[u8; 32] = b"lumora attestation content v2\0\0\0";
+const STATEMENT_DOMAIN: &[u8; 32] = b"lumora attestation statement v2\0";
 
 /// One node's figures in one epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,10 +138,11 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// The 32 bytes that are signed.
-    pub fn digest(&self) -> Hash {
+    /// Hash of what is stated: everything but the expiry. Two signatures of one oracle over different contents about one
+    /// epoch are an offence; the same content signed anew, with a later expiry, is not.
+    pub fn content(&self) -> Hash {
         sha256(&[
-            STATEMENT_DOMAIN,
+            CONTENT_DOMAIN,
             &self.network_id,
             &self.program,
             &self.epoch.to_le_bytes(),
@@ -151,9 +153,18 @@ impl Statement {
             &self.epoch_reward.to_le_bytes(),
             &self.cumulative_reward.to_le_bytes(),
             &self.bundles.to_le_bytes(),
-            &self.expires_at.to_le_bytes(),
         ])
     }
+
+    /// The 32 bytes that are signed.
+    pub fn digest(&self) -> Hash {
+        digest(&self.content(), self.expires_at)
+    }
+}
+
+/// The 32 bytes that are signed about a [content](Statement::content), valid until `expires_at` (Unix time).
+pub fn digest(content: &Hash, expires_at: i64) -> Hash {
+    sha256(&[STATEMENT_DOMAIN, content, &expires_at.to_le_bytes()])
 }
 
 #[cfg(test)]
@@ -289,6 +300,9 @@ mod tests {
         ];
         for other in changed {
             assert_ne!(other.digest(), statement.digest(), "{other:?}");
+            // The expiry, and nothing else, is no part of what is stated.
+            let same_content = other.expires_at != statement.expires_at;
+            assert_eq!(other.content() == statement.content(), same_content, "{other:?}");
         }
     }
 }

@@ -43,6 +43,8 @@ reasons! {
     Paused = 7, "The node is paused by its owner. Resume it to earn.";
     /// Too few challengers agreed.
     TooFewChallengers = 8, "Too few oracles measured this node for a figure that a minority could not bend.";
+    /// Its challengers were shown forged answers.
+    Forged = 9, "More than half of the challengers that measured this node report forged answers. Part of its bond is lost.";
 }
 
 #[cfg(test)]

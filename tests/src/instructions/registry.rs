@@ -15,6 +15,7 @@ pub fn registry_parameters(network_id: [u8; 32]) -> lumora_registry::instruction
             keypair("guardian", 0).pubkey()
         },
         network_id,
+        notice_seconds: 600,
         minimum_bond: 0,
         shard_bond: LMR,
         unbonding_seconds: 3_600,
@@ -46,6 +47,7 @@ pub fn initialize_registry_with(
         lumora_registry::accounts::Initialize {
             authority: *authority,
             network: registry::NETWORK,
+            program_data: registry::PROGRAM_DATA,
             system_program: SYSTEM_PROGRAM,
         },
         lumora_registry::instruction::Initialize { arguments },
@@ -112,11 +114,11 @@ pub fn create_vault(payer: &Address) -> Instruction {
 }
 
 /// `registry.deposit_bond`
-pub fn deposit_bond(depositor: &Address, node: &Address, source: &Address, amount: u64) -> Instruction {
+pub fn deposit_bond(owner: &Address, node: &Address, source: &Address, amount: u64) -> Instruction {
     build(
         registry::ID,
         lumora_registry::accounts::DepositBond {
-            depositor: *depositor,
+            owner: *owner,
             network: registry::NETWORK,
             node: *node,
             mint: rewards::MINT,
@@ -130,4 +132,206 @@ pub fn deposit_bond(depositor: &Address, node: &Address, source: &Address, amoun
             arguments: lumora_registry::instructions::DepositBondArguments { amount },
         },
     )
+}
+
+/// `registry.propose_authority`
+pub fn propose_authority(authority: &Address, proposed: &Address) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::ProposeAuthority {
+            authority: *authority,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::ProposeAuthority { proposed: *proposed },
+    )
+}
+
+/// `registry.accept_authority`
+pub fn accept_authority(proposed: &Address) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::AcceptAuthority {
+            proposed: *proposed,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::AcceptAuthority {},
+    )
+}
+
+/// `registry.set_guardian`
+pub fn set_guardian(authority: &Address, guardian: &Address) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::SetGuardian {
+            authority: *authority,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::SetGuardian { guardian: *guardian },
+    )
+}
+
+/// `registry.renounce_authority`
+pub fn renounce_authority(authority: &Address) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::RenounceAuthority {
+            authority: *authority,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::RenounceAuthority {},
+    )
+}
+
+/// `registry.pause`
+pub fn pause(caller: &Address, bits: u32) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::Pause {
+            caller: *caller,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::Pause { bits },
+    )
+}
+
+/// `registry.unpause`
+pub fn unpause(authority: &Address, bits: u32) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::Unpause {
+            authority: *authority,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::Unpause { bits },
+    )
+}
+
+/// `registry.announce_parameters`
+pub fn announce_parameters(authority: &Address, parameters: &registry::NetworkParameters) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::AnnounceParameters {
+            authority: *authority,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::AnnounceParameters {
+            parameters: bytemuck::cast(*parameters),
+        },
+    )
+}
+
+/// `registry.withdraw_announcement`
+pub fn withdraw_announcement(authority: &Address) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::WithdrawAnnouncement {
+            authority: *authority,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::WithdrawAnnouncement {},
+    )
+}
+
+/// `registry.apply_parameters`
+pub fn apply_parameters() -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::ApplyParameters {
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::ApplyParameters {},
+    )
+}
+
+/// `registry.request_unbond`
+pub fn request_unbond(owner: &Address, node: &Address, amount: u64) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::RequestUnbond {
+            owner: *owner,
+            network: registry::NETWORK,
+            node: *node,
+        },
+        lumora_registry::instruction::RequestUnbond { amount },
+    )
+}
+
+/// `registry.withdraw_bond`
+pub fn withdraw_bond(owner: &Address, node: &Address, destination: &Address) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::WithdrawBond {
+            owner: *owner,
+            network: registry::NETWORK,
+            node: *node,
+            vault: registry::BOND_VAULT,
+            destination: *destination,
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&registry::ID),
+            program: registry::ID,
+        },
+        lumora_registry::instruction::WithdrawBond {},
+    )
+}
+
+/// `registry.close_node`
+pub fn close_node(owner: &Address, node: &Address, destination: &Address) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::CloseNode {
+            owner: *owner,
+            network: registry::NETWORK,
+            node: *node,
+            vault: registry::BOND_VAULT,
+            destination: *destination,
+            rent_payer: *owner,
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&registry::ID),
+            program: registry::ID,
+        },
+        lumora_registry::instruction::CloseNode {},
+    )
+}
+
+/// `registry.slash`, which a program must send: a transaction cannot sign for it. See [`forward_slash`].
+pub fn slash(slasher: &Address, node: &Address, reporter: &Address, injured: &Address, amount: u64) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::Slash {
+            slasher: *slasher,
+            network: registry::NETWORK,
+            node: *node,
+            mint: rewards::MINT,
+            vault: registry::BOND_VAULT,
+            reporter: *reporter,
+            injured: *injured,
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&registry::ID),
+            program: registry::ID,
+        },
+        lumora_registry::instruction::Slash { amount },
+    )
+}
+
+/// `slash` by the program at this address, which must be the forwarder: as `tasks` and `bandwidth` send it. A party that is
+/// `registry` itself stands for nobody.
+pub fn forward_slash(
+    forwarder: &Address,
+    node: &Address,
+    reporter: &Address,
+    injured: &Address,
+    amount: u64,
+) -> Instruction {
+    let (slasher, bump) = Address::find_program_address(&[registry::seed::SLASHER], forwarder);
+    let mut instruction = slash(&slasher, node, reporter, injured, amount);
+    instruction.program_id = *forwarder;
+    // A transaction cannot sign for the slasher: the forwarder does.
+    instruction.accounts[0].is_signer = false;
+    // `slash` does not ask for parties to be writable, since one that stands for nobody cannot be.
+    for party in &mut instruction.accounts[5..7] {
+        party.is_writable = party.pubkey != registry::ID;
+    }
+    instruction.data = amount.to_le_bytes().to_vec();
+    instruction.data.push(bump);
+    instruction
 }

@@ -1,5 +1,6 @@
 //! Arguments of the instructions, in the order in which they are serialised (borsh).
 
+use super::NetworkParameters;
 use crate::Address;
 
 /// Declares [`InitializeRegistryArguments`].
@@ -13,6 +14,8 @@ macro_rules! initialize_registry_arguments {
             pub guardian: Address,
             /// Bound into every signed message.
             pub network_id: [u8; 32],
+            /// Seconds between announcing parameters and their taking effect: one second to 60 days, never changed.
+            pub notice_seconds: u32,
             /// LMR base units a node must have deposited to take work.
             pub minimum_bond: u64,
             /// LMR base units of bond that each open shard needs.
@@ -39,6 +42,28 @@ macro_rules! initialize_registry_arguments {
             pub protocol_fee: u16,
             /// Share of the protocol's fee that is burned, in basis points.
             pub burn_share: u16,
+        }
+
+        impl InitializeRegistryArguments {
+            /// Those of the arguments that may change later.
+            pub fn parameters(&self) -> NetworkParameters {
+                NetworkParameters {
+                    minimum_bond: self.minimum_bond,
+                    shard_bond: self.shard_bond,
+                    unbonding_seconds: self.unbonding_seconds,
+                    weights: self.weights,
+                    reference_kbps: self.reference_kbps,
+                    half_distance_km: self.half_distance_km,
+                    half_latency_us: self.half_latency_us,
+                    max_wait_seconds: self.max_wait_seconds,
+                    attestation_max_age_seconds: self.attestation_max_age_seconds,
+                    capacity_share: self.capacity_share,
+                    expiry_slash: self.expiry_slash,
+                    protocol_fee: self.protocol_fee,
+                    burn_share: self.burn_share,
+                    _padding: [0; 4],
+                }
+            }
         }
     };
 }

@@ -1,6 +1,8 @@
 //! Program `registry`: the network's configuration, nodes and their bonds.
 
 mod arguments;
+#[cfg(feature = "anchor")]
+pub mod cpi;
 mod error;
 mod events;
 mod network;
@@ -8,8 +10,12 @@ mod node;
 
 pub use arguments::{DepositBondArguments, InitializeRegistryArguments, RegisterNodeArguments, UpdateNodeArguments};
 pub use error::RegistryError;
-pub use events::{BondDeposited, NetworkInitialized, NodeRegistered, NodeUpdated};
-pub use network::Network;
+pub use events::{
+    AnnouncementWithdrawn, AuthorityChanged, AuthorityProposed, BondDeposited, BondSlashed, BondWithdrawn,
+    GuardianChanged, NetworkInitialized, NodeClosed, NodeRegistered, NodeUpdated, ParametersAnnounced,
+    ParametersApplied, PauseChanged, UnbondRequested,
+};
+pub use network::{Network, NetworkParameters};
 pub use node::Node;
 
 use crate::Address;
@@ -29,6 +35,21 @@ pub const SLASHERS: [Address; 2] = [
     Address::from_str_const("94k6yyzFgD7F8CYd5xHfi2e55kfhbqvk4qouDrpmfmqP"),
 ];
 
+/// Account of the loader that names who may upgrade the program: it may create the network, nobody else.
+pub const PROGRAM_DATA: Address = Address::from_str_const("6GCaoLUy8sL5UvPZwxzSK2jd2saHia6AVmW8JwN58Q89");
+
+/// The loader of programs that can be upgraded: owner of [`PROGRAM_DATA`].
+pub const UPGRADEABLE_LOADER: Address = Address::from_str_const("BPFLoaderUpgradeab1e11111111111111111111111");
+
+/// Stands for "nobody" as [`Network::authority`]: an address under which nobody can sign.
+pub const INCINERATOR: Address = Address::from_str_const("1nc1nerator11111111111111111111111111111111");
+
+/// Notice of networks that were created without one: a day.
+pub const DEFAULT_NOTICE_SECONDS: u32 = 86_400;
+
+/// Longest notice: 60 days. A longer one would make parameters as good as unchangeable.
+pub const NOTICE_SECONDS_MAX: u32 = 60 * 86_400;
+
 /// First seed of each derived address.
 pub mod seed {
     /// The one [`Network`](super::Network).
@@ -47,6 +68,19 @@ instructions! {
     UPDATE_NODE = 2, update_node;
     CREATE_VAULT = 3, create_vault;
     DEPOSIT_BOND = 4, deposit_bond;
+    PROPOSE_AUTHORITY = 5, propose_authority;
+    ACCEPT_AUTHORITY = 6, accept_authority;
+    SET_GUARDIAN = 7, set_guardian;
+    RENOUNCE_AUTHORITY = 8, renounce_authority;
+    PAUSE = 9, pause;
+    UNPAUSE = 10, unpause;
+    ANNOUNCE_PARAMETERS = 11, announce_parameters;
+    WITHDRAW_ANNOUNCEMENT = 12, withdraw_announcement;
+    APPLY_PARAMETERS = 13, apply_parameters;
+    REQUEST_UNBOND = 14, request_unbond;
+    WITHDRAW_BOND = 15, withdraw_bond;
+    SLASH = 16, slash;
+    CLOSE_NODE = 17, close_node;
 }
 
 /// Bits of [`Network::paused`]: what new commitments are stopped. Exits are never stopped.
@@ -85,6 +119,8 @@ mod tests {
         assert_eq!(BOND_VAULT, derived(seed::BOND, &ID));
         assert_eq!(SLASHERS[0], derived(seed::SLASHER, &crate::tasks::ID));
         assert_eq!(SLASHERS[1], derived(seed::SLASHER, &crate::bandwidth::ID));
+        let program_data = Address::find_program_address(&[ID.as_ref()], &UPGRADEABLE_LOADER).0;
+        assert_eq!(PROGRAM_DATA, program_data);
     }
 
     #[test]
@@ -96,7 +132,18 @@ mod tests {
             NetworkInitialized,
             NodeRegistered,
             NodeUpdated,
-            BondDeposited
+            BondDeposited,
+            AuthorityProposed,
+            AuthorityChanged,
+            GuardianChanged,
+            PauseChanged,
+            ParametersAnnounced,
+            AnnouncementWithdrawn,
+            ParametersApplied,
+            UnbondRequested,
+            BondWithdrawn,
+            BondSlashed,
+            NodeClosed
         );
     }
 }

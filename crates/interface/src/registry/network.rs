@@ -1,11 +1,51 @@
 //! The one account that configures the network.
 
 use lumora_core::{
+    parameters::{self, Ranking},
     score::{Scoring, Weights},
-    units::{Bps, Kbps, Kilometres, Micros},
+    units::{Bps, Kbps, Kilometres, Lmr, Micros, Seconds},
 };
 
 use crate::Address;
+
+/// Declares [`NetworkParameters`].
+#[macro_export]
+macro_rules! network_parameters {
+    ($(#[$attribute:meta])*) => {
+        /// The parameters that may change after the network was created, by an announcement and at most one step at a time.
+        $(#[$attribute])*
+        pub struct NetworkParameters {
+            /// LMR base units a node must have deposited to take work.
+            pub minimum_bond: u64,
+            /// LMR base units of bond that each open shard needs.
+            pub shard_bond: u64,
+            /// Seconds between asking for a bond back and receiving it.
+            pub unbonding_seconds: i64,
+            /// Weights of bandwidth, proximity, latency and reputation in basis points; they sum to 10,000.
+            pub weights: [u16; 4],
+            /// Rate from which on more does not count, in kbit/s.
+            pub reference_kbps: u32,
+            /// Distance at which proximity counts half, in kilometres.
+            pub half_distance_km: u32,
+            /// Round-trip time at which latency counts half, in microseconds.
+            pub half_latency_us: u32,
+            /// Seconds that a node with a score of zero waits.
+            pub max_wait_seconds: u32,
+            /// Seconds after which an attestation no longer makes a node eligible.
+            pub attestation_max_age_seconds: u32,
+            /// Share of a node's capacity that shards may fill, in basis points.
+            pub capacity_share: u16,
+            /// Share of `shard_bond` lost when a deadline passes, in basis points.
+            pub expiry_slash: u16,
+            /// Share of each payment that the protocol keeps, in basis points.
+            pub protocol_fee: u16,
+            /// Share of the protocol's fee that is burned, in basis points.
+            pub burn_share: u16,
+            /// Zero.
+            pub _padding: [u8; 4],
+        }
+    };
+}
 
 /// Declares [`Network`].
 #[macro_export]
@@ -24,11 +64,11 @@ macro_rules! network_account {
             pub _padding: u8,
             /// Bits of `pause`: which new commitments are stopped.
             pub paused: u32,
-            /// May change parameters and oracles, and name its successor.
+            /// May change parameters and oracles, and name its successor; the incinerator's address when nobody may any more.
             pub authority: Address,
             /// Successor that has not accepted yet; zero when there is none.
             pub pending_authority: Address,
-            /// May pause, nothing else.
+            /// May pause, nothing else; zero when nobody but the authority may.
             pub guardian: Address,
             /// The LMR mint.
             pub lmr_mint: Address,
@@ -70,8 +110,8 @@ macro_rules! network_account {
             pub burn_share: u16,
             /// Zero.
             pub _padding_2: [u8; 4],
-            /// Nodes ever registered.
-            pub nodes: u64,
+            /// Not used. Registrations were counted here, which made all of them wait for one account.
+            pub _retired: u64,
             /// LMR base units of bond in the vault.
             pub bonded: u64,
             /// Unix time of initialisation.
@@ -80,12 +120,22 @@ macro_rules! network_account {
             pub changed_at: i64,
             /// Unix time from which announced parameters take effect; zero when none are announced.
             pub announced_for: i64,
-            /// Room for announced parameters and later fields; zero.
-            pub _reserved: [u8; 256],
+            /// Parameters that take effect from then on; zero when none are announced.
+            pub announced: NetworkParameters,
+            /// Seconds between announcing parameters and their taking effect; zero, in networks that were created without
+            /// one, counts as a day.
+            pub notice_seconds: u32,
+            /// Room for later fields; zero.
+            pub _reserved: [u8; 188],
         }
     };
 }
 
+network_parameters!(
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+    #[cfg_attr(feature = "borsh", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
+    #[repr(C)]
+);
 network_account!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
 account!(
     Network,
@@ -93,24 +143,143 @@ account!(
     discriminator = [51, 5, 209, 183, 60, 99, 156, 251]
 );
 
+impl NetworkParameters {
+    /// The same as the rule in `core` takes them.
+    pub fn rules(&self) -> parameters::Parameters {
+        let [bandwidth, proximity, latency, reputation] = self.weights.map(Bps);
+        parameters::Parameters {
+            minimum_bond: Lmr(self.minimum_bond),
+            shard_bond: Lmr(self.shard_bond),
+            unbonding: Seconds(self.unbonding_seconds),
+            ranking: Ranking {
+                scoring: Scoring {
+                    weights: Weights {
+                        bandwidth,
+                        proximity,
+                        latency,
+                        reputation,
+                    },
+                    reference: Kbps(self.reference_kbps),
+                    half_distance: Kilometres(self.half_distance_km),
+                    half_latency: Micros(self.half_latency_us),
+                },
+                max_wait: Seconds(i64::from(self.max_wait_seconds)),
+            },
+            attestation_max_age: Seconds(i64::from(self.attestation_max_age_seconds)),
+            capacity_share: Bps(self.capacity_share),
+            expiry_slash: Bps(self.expiry_slash),
+            protocol_fee: Bps(self.protocol_fee),
+            burn_share: Bps(self.burn_share),
+        }
+    }
+}
+
 impl Network {
+    /// The parameters that hold now.
+    pub fn parameters(&self) -> NetworkParameters {
+        NetworkParameters {
+            minimum_bond: self.minimum_bond,
+            shard_bond: self.shard_bond,
+            unbonding_seconds: self.unbonding_seconds,
+            weights: [
+                self.weight_bandwidth,
+                self.weight_proximity,
+                self.weight_latency,
+                self.weight_reputation,
+            ],
+            reference_kbps: self.reference_kbps,
+            half_distance_km: self.half_distance_km,
+            half_latency_us: self.half_latency_us,
+            max_wait_seconds: self.max_wait_seconds,
+            attestation_max_age_seconds: self.attestation_max_age_seconds,
+            capacity_share: self.capacity_share,
+            expiry_slash: self.expiry_slash,
+            protocol_fee: self.protocol_fee,
+            burn_share: self.burn_share,
+            _padding: [0; 4],
+        }
+    }
+
+    /// Replaces the parameters that hold now.
+    pub fn set_parameters(&mut self, parameters: &NetworkParameters) {
+        self.minimum_bond = parameters.minimum_bond;
+        self.shard_bond = parameters.shard_bond;
+        self.unbonding_seconds = parameters.unbonding_seconds;
+        [
+            self.weight_bandwidth,
+            self.weight_proximity,
+            self.weight_latency,
+            self.weight_reputation,
+        ] = parameters.weights;
+        self.reference_kbps = parameters.reference_kbps;
+        self.half_distance_km = parameters.half_distance_km;
+        self.half_latency_us = parameters.half_latency_us;
+        self.max_wait_seconds = parameters.max_wait_seconds;
+        self.attestation_max_age_seconds = parameters.attestation_max_age_seconds;
+        self.capacity_share = parameters.capacity_share;
+        self.expiry_slash = parameters.expiry_slash;
+        self.protocol_fee = parameters.protocol_fee;
+        self.burn_share = parameters.burn_share;
+    }
+
+    /// Parameters that were announced, and the Unix time from which anybody may apply them.
+    pub fn announcement(&self) -> Option<(NetworkParameters, i64)> {
+        (self.announced_for != 0).then_some((self.announced, self.announced_for))
+    }
+
+    /// Seconds between announcing parameters and their taking effect.
+    pub fn notice(&self) -> u32 {
+        match self.notice_seconds {
+            0 => super::DEFAULT_NOTICE_SECONDS,
+            seconds => seconds,
+        }
+    }
+
     /// The parameters of the score as the rule in `core` takes them.
     pub fn scoring(&self) -> Scoring {
-        Scoring {
-            weights: Weights {
-                bandwidth: Bps(self.weight_bandwidth),
-                proximity: Bps(self.weight_proximity),
-                latency: Bps(self.weight_latency),
-                reputation: Bps(self.weight_reputation),
-            },
-            reference: Kbps(self.reference_kbps),
-            half_distance: Kilometres(self.half_distance_km),
-            half_latency: Micros(self.half_latency_us),
-        }
+        self.parameters().rules().ranking.scoring
+    }
+
+    /// LMR base units that one call of `slash` may take at most. What an offence costs is at most the bond of a shard, or
+    /// the bond that lets a node take part at all; a fault in a slashing program must not be able to take all there is.
+    pub fn slash_limit(&self) -> u64 {
+        self.shard_bond.max(self.minimum_bond)
     }
 
     /// Whether any of the given bits of [`pause`](super::pause) is set.
     pub fn is_paused(&self, what: u32) -> bool {
         self.paused & what != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable;
+
+    use super::*;
+
+    #[test]
+    fn parameters_that_were_set_are_those_that_hold() {
+        let parameters = NetworkParameters {
+            minimum_bond: 1,
+            shard_bond: 2,
+            unbonding_seconds: 3,
+            weights: [4, 5, 6, 7],
+            reference_kbps: 8,
+            half_distance_km: 9,
+            half_latency_us: 10,
+            max_wait_seconds: 11,
+            attestation_max_age_seconds: 12,
+            capacity_share: 13,
+            expiry_slash: 14,
+            protocol_fee: 15,
+            burn_share: 16,
+            _padding: [0; 4],
+        };
+        let mut network = Network::zeroed();
+        network.set_parameters(&parameters);
+        assert_eq!(network.parameters(), parameters);
+        assert_eq!(network.scoring(), parameters.rules().ranking.scoring);
+        assert_eq!(network.announcement(), None);
     }
 }

@@ -43,7 +43,7 @@ macro_rules! node_account {
             pub bond: u64,
             /// LMR base units asked back, still at risk until paid out.
             pub unbonding: u64,
-            /// Unix time from which the amount asked back may be withdrawn.
+            /// Unix time from which the amount asked back may be withdrawn; zero when none is asked back.
             pub unbonds_at: i64,
             /// LMR base units ever lost of the bond.
             pub slashed: u64,
@@ -53,8 +53,11 @@ macro_rules! node_account {
             pub updated_at: i64,
             /// Who paid the rent and gets it back.
             pub rent_payer: Address,
+            /// Unix time since which the node has stood where it says; zero, in nodes that were registered before this was kept,
+            /// is before any attestation.
+            pub located_at: i64,
             /// Room for later fields; zero.
-            pub _reserved: [u8; 64],
+            pub _reserved: [u8; 56],
         }
     };
 }
@@ -71,6 +74,11 @@ impl Node {
     pub fn unit_vector(&self) -> UnitVector {
         let [x, y, z] = self.location;
         UnitVector { x, y, z }
+    }
+
+    /// LMR base units of bond that vouch for new work: what is asked back no longer does.
+    pub fn free_bond(&self) -> u64 {
+        self.bond.saturating_sub(self.unbonding)
     }
 
     /// Whether its owner lets it take work.

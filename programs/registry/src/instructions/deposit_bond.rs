@@ -18,8 +18,10 @@ lumora_interface::deposit_bond_arguments!(#[derive(AnchorSerialize, AnchorDeseri
 #[event_cpi]
 #[derive(Accounts)]
 pub struct DepositBond {
-    /// Whose LMR it is; need not own the node.
-    pub depositor: Signer,
+    /// Wallet that owns the node, and whose LMR it is. A stranger who could add a little, again and again, would keep the
+    /// bond from ever being wholly due, and so the node from being closed.
+    #[account(address = node.owner @ RegistryError::NotOwner)]
+    pub owner: Signer,
     /// The network.
     #[account(mut, seeds = [b"network"], bump)]
     pub network: Account<Network>,
@@ -29,7 +31,7 @@ pub struct DepositBond {
     /// The LMR mint.
     #[account(address = rewards::MINT @ RegistryError::WrongMint)]
     pub mint: Account<Mint>,
-    /// The depositor's LMR.
+    /// The owner's LMR.
     #[account(mut)]
     pub source: Account<TokenAccount>,
     /// The bond vault.
@@ -45,7 +47,7 @@ pub(crate) fn handler(ctx: &mut Context<DepositBond>, arguments: DepositBondArgu
     {
         let accounts = &ctx.accounts;
         require!(
-            accounts.source.mint() == &rewards::MINT && accounts.source.owner() == accounts.depositor.address(),
+            accounts.source.mint() == &rewards::MINT && accounts.source.owner() == accounts.owner.address(),
             RegistryError::WrongTokenAccount
         );
         require!(
@@ -59,7 +61,7 @@ pub(crate) fn handler(ctx: &mut Context<DepositBond>, arguments: DepositBondArgu
             accounts.source.account(),
             accounts.mint.account(),
             accounts.vault.account(),
-            accounts.depositor.account(),
+            accounts.owner.account(),
         ],
         amount,
         Lmr::DECIMALS,

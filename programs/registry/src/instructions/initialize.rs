@@ -3,19 +3,28 @@
 use anchor_lang::prelude::*;
 use lumora_interface::{registry as interface, rewards};
 
-use crate::{constants::VERSION, events::NetworkInitialized, state::Network};
+use crate::{
+    constants::VERSION,
+    error::RegistryError,
+    events::NetworkInitialized,
+    state::{Network, NetworkParameters, upgrade_authority},
+};
 
 lumora_interface::initialize_registry_arguments!(#[derive(AnchorSerialize, AnchorDeserialize, IdlType, Clone, Copy)]);
 
 /// Accounts of `initialize`.
 #[derive(Accounts)]
 pub struct Initialize {
-    /// Becomes the network's authority; pays.
+    /// Who may upgrade this program; becomes the network's authority; pays.
     #[account(mut)]
     pub authority: Signer,
     /// The network.
     #[account(init, payer = authority, seeds = [b"network"], bump)]
     pub network: Account<Network>,
+    /// The loader's record of this program, which names who may upgrade it.
+    /// CHECK: the address is fixed; owner and content are read in the handler.
+    #[account(address = interface::PROGRAM_DATA @ RegistryError::WrongProgramData)]
+    pub program_data: UncheckedAccount,
     /// Creates the account.
     pub system_program: Program<System>,
 }
@@ -23,7 +32,11 @@ pub struct Initialize {
 pub(crate) fn handler(ctx: &mut Context<Initialize>, arguments: InitializeRegistryArguments) -> Result<()> {
     let now = Clock::get()?.unix_timestamp;
     let authority = *ctx.accounts.authority.address();
-    let [bandwidth, proximity, latency, reputation] = arguments.weights;
+    check_upgrade_authority(ctx.accounts.program_data.account(), &authority)?;
+    require!(
+        (1..=interface::NOTICE_SECONDS_MAX).contains(&arguments.notice_seconds),
+        RegistryError::NoticeRange
+    );
     let network = &mut *ctx.accounts.network;
     network.version = VERSION;
     network.bump = ctx.bumps.network;
@@ -32,22 +45,8 @@ pub(crate) fn handler(ctx: &mut Context<Initialize>, arguments: InitializeRegist
     network.lmr_mint = rewards::MINT;
     network.network_id = arguments.network_id;
     network.slashers = interface::SLASHERS;
-    network.minimum_bond = arguments.minimum_bond;
-    network.shard_bond = arguments.shard_bond;
-    network.unbonding_seconds = arguments.unbonding_seconds;
-    network.weight_bandwidth = bandwidth;
-    network.weight_proximity = proximity;
-    network.weight_latency = latency;
-    network.weight_reputation = reputation;
-    network.reference_kbps = arguments.reference_kbps;
-    network.half_distance_km = arguments.half_distance_km;
-    network.half_latency_us = arguments.half_latency_us;
-    network.max_wait_seconds = arguments.max_wait_seconds;
-    network.attestation_max_age_seconds = arguments.attestation_max_age_seconds;
-    network.capacity_share = arguments.capacity_share;
-    network.expiry_slash = arguments.expiry_slash;
-    network.protocol_fee = arguments.protocol_fee;
-    network.burn_share = arguments.burn_share;
+    network.notice_seconds = arguments.notice_seconds;
+    network.set_parameters(&arguments.parameters());
     network.initialized_at = now;
     network.changed_at = now;
     network.invariant()?;
@@ -57,5 +56,20 @@ pub(crate) fn handler(ctx: &mut Context<Initialize>, arguments: InitializeRegist
         authority,
         network_id: arguments.network_id,
     });
+    Ok(())
+}
+
+/// Whoever called first would own the network of a program that was just deployed: so only its deployer may.
+fn check_upgrade_authority(program_data: &AccountView, authority: &Address) -> Result<()> {
+    require!(
+        program_data.owned_by(&interface::UPGRADEABLE_LOADER),
+        RegistryError::WrongProgramData
+    );
+    let data = program_data.try_borrow()?;
+    let upgrade_authority = upgrade_authority(&data).ok_or(RegistryError::WrongProgramData)?;
+    require!(
+        upgrade_authority == Some(*authority),
+        RegistryError::NotUpgradeAuthority
+    );
     Ok(())
 }

@@ -1,13 +1,39 @@
 //! One file per instruction: its accounts, its checks, its effect.
 
+pub mod accept_authority;
+pub mod announce_parameters;
+pub mod apply_parameters;
+pub mod close_node;
 pub mod create_vault;
 pub mod deposit_bond;
 pub mod initialize;
+pub mod pause;
+pub mod propose_authority;
 pub mod register_node;
+pub mod renounce_authority;
+pub mod request_unbond;
+pub mod set_guardian;
+pub mod slash;
+pub mod unpause;
 pub mod update_node;
+pub mod withdraw_announcement;
+pub mod withdraw_bond;
 
+pub use accept_authority::*;
+pub use announce_parameters::*;
+pub use apply_parameters::*;
+pub use close_node::*;
 pub use create_vault::*;
 pub use deposit_bond::*;
 pub use initialize::*;
+pub use pause::*;
+pub use propose_authority::*;
 pub use register_node::*;
+pub use renounce_authority::*;
+pub use request_unbond::*;
+pub use set_guardian::*;
+pub use slash::*;
+pub use unpause::*;
 pub use update_node::*;
+pub use withdraw_announcement::*;
+pub use withdraw_bond::*;

@@ -24,9 +24,8 @@ pub struct RegisterNode {
     /// Wallet that will own the node; pays.
     #[account(mut)]
     pub owner: Signer,
-    /// The network.
+    /// The network; only read, so that nodes can be registered at the same time.
     #[account(
-        mut,
         seeds = [b"network"],
         bump,
         constraint = network.paused & pause::REGISTERING == 0 @ RegistryError::Paused,
@@ -62,10 +61,9 @@ pub(crate) fn handler(ctx: &mut Context<RegisterNode>, arguments: RegisterNodeAr
     node.limit_kbps = arguments.limit_kbps;
     node.registered_at = now;
     node.updated_at = now;
+    node.located_at = now;
     node.rent_payer = owner;
     node.invariant()?;
-    let network = &mut *ctx.accounts.network;
-    network.nodes = network.nodes.checked_add(1).ok_or(RegistryError::Overflow)?;
     emit!(NodeRegistered {
         version: VERSION,
         _padding: 0,

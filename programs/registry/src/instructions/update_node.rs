@@ -18,16 +18,21 @@ pub struct UpdateNode {
 }
 
 pub(crate) fn handler(ctx: &mut Context<UpdateNode>, arguments: UpdateNodeArguments) -> Result<()> {
+    let now = Clock::get()?.unix_timestamp;
     let address = *ctx.accounts.node.address();
     let node = &mut *ctx.accounts.node;
     node.operator = arguments.operator;
     node.transport_key = arguments.transport_key;
+    // What was attested of the node was measured where it stood before.
+    if node.h3_cell != arguments.h3_cell || node.location != arguments.location {
+        node.located_at = now;
+    }
     node.h3_cell = arguments.h3_cell;
     node.location = arguments.location;
     node.limit_kbps = arguments.limit_kbps;
     node.shard_capacity = arguments.shard_capacity;
     node.status = arguments.status;
-    node.updated_at = Clock::get()?.unix_timestamp;
+    node.updated_at = now;
     node.invariant()?;
     emit!(NodeUpdated {
         version: VERSION,

@@ -1,11 +1,18 @@
 //! The one account that configures the network.
 
-use anchor_lang::prelude::*;
-use lumora_core::units::Bps;
-use lumora_interface::registry as interface;
+use anchor_lang::{cpi::CpiSeed, prelude::*};
+use lumora_interface::{
+    registry::{self as interface, pause},
+    rewards,
+    tokens::{self, Payment},
+};
 
-use crate::error::RegistryError;
+use crate::{constants::NETWORK, error::RegistryError};
 
+lumora_interface::network_parameters!(
+    #[derive(AnchorSerialize, AnchorDeserialize, IdlType, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+    #[repr(C)]
+);
 lumora_interface::network_account!(#[account]);
 
 const _: () = assert!(8 + size_of::<Network>() == 600);
@@ -16,31 +23,95 @@ impl Network {
         bytemuck::cast_ref(self)
     }
 
-    /// Must hold after every change: weights that sum to one, shares within one, divisors above zero.
+    /// Replaces the parameters that hold now.
+    pub fn set_parameters(&mut self, parameters: &NetworkParameters) {
+        let network: &mut interface::Network = bytemuck::cast_mut(self);
+        network.set_parameters(bytemuck::cast_ref(parameters));
+    }
+
+    /// Must hold after every change of parameters: weights that sum to one, shares and times within their ranges, divisors
+    /// above zero.
     pub fn invariant(&self) -> Result<()> {
-        let weights = self.plain().scoring().weights;
-        require!(weights.is_normalised(), RegistryError::WeightsSum);
-        let shares = [
-            self.capacity_share,
-            self.expiry_slash,
-            self.protocol_fee,
-            self.burn_share,
-        ];
-        require!(
-            shares.iter().all(|share| *share <= Bps::ONE.0),
-            RegistryError::ShareRange
-        );
-        let divisors = [
-            self.reference_kbps,
-            self.half_distance_km,
-            self.half_latency_us,
-            self.attestation_max_age_seconds,
-        ];
-        require!(
-            divisors.iter().all(|value| *value > 0) && self.unbonding_seconds > 0,
-            RegistryError::ParameterRange
-        );
+        self.plain().parameters().rules().check().map_err(RegistryError::from)?;
         require!(self.network_id != [0; 32], RegistryError::NetworkIdZero);
         Ok(())
     }
+
+    /// Refuses parameters that are not valid, or that are more than one step from those that hold now.
+    pub fn admit(&self, parameters: &NetworkParameters) -> Result<()> {
+        let next = parameters.plain().rules();
+        next.check().map_err(RegistryError::from)?;
+        self.plain()
+            .parameters()
+            .rules()
+            .step(&next)
+            .map_err(RegistryError::from)?;
+        Ok(())
+    }
+
+    /// Refuses bits that name nothing, or nothing known.
+    pub fn check_pause_bits(bits: u32) -> Result<()> {
+        require!(bits != 0 && bits & !pause::ALL == 0, RegistryError::PauseBits);
+        Ok(())
+    }
+
+    /// What the network signs with, as authority of the bond vault.
+    pub fn signer_seeds(bump: &[u8; 1]) -> [CpiSeed<'_>; 2] {
+        [CpiSeed::from(NETWORK), CpiSeed::from(bump)]
+    }
+
+    /// Takes note of bond that leaves the vault.
+    pub fn release(&mut self, amount: u64) -> Result<()> {
+        self.bonded = self.bonded.checked_sub(amount).ok_or(RegistryError::Invariant)?;
+        Ok(())
+    }
+
+    /// Clears what is announced; gives the time from which it could have been applied.
+    pub fn clear_announcement(&mut self) -> i64 {
+        self.announced = bytemuck::Zeroable::zeroed();
+        core::mem::take(&mut self.announced_for)
+    }
+}
+
+impl NetworkParameters {
+    /// The same parameters as everybody else sees them.
+    pub fn plain(&self) -> &interface::NetworkParameters {
+        bytemuck::cast_ref(self)
+    }
+}
+
+/// Whether this is the vault, controlled by the network, with all bonds in it: one that the vault did not hold would be
+/// paid from other nodes' bonds.
+pub fn check_vault(vault: &AccountView, network: &Account<Network>) -> Result<()> {
+    require!(
+        anchor_lang::address_eq(vault.address(), &interface::BOND_VAULT)
+            && tokens::is_token_account_of(vault, &rewards::MINT, network.address()),
+        RegistryError::WrongVault
+    );
+    require!(tokens::amount(vault) >= network.bonded, RegistryError::Invariant);
+    Ok(())
+}
+
+/// Pays bond out of the vault. The caller has taken it off the node, and answers for whose token account it goes to.
+pub fn pay_bond(
+    network: &mut Account<Network>,
+    vault: &AccountView,
+    destination: &AccountView,
+    amount: u64,
+) -> Result<()> {
+    check_vault(vault, network)?;
+    network.release(amount)?;
+    let bump = [network.bump];
+    let payment = Payment {
+        to: destination,
+        amount,
+    };
+    tokens::pay_out(
+        vault,
+        network.account(),
+        &Network::signer_seeds(&bump),
+        &[payment],
+        None,
+    )?;
+    check_vault(vault, network)
 }

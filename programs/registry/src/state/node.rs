@@ -38,4 +38,35 @@ impl Node {
         );
         Ok(())
     }
+
+    /// Takes the bond that was asked back off the node, once it is due: the amount.
+    pub fn take_due(&mut self, now: i64) -> Result<u64> {
+        require!(self.unbonding > 0, RegistryError::NothingUnbonding);
+        require!(now >= self.unbonds_at, RegistryError::UnbondingRunning);
+        let amount = core::mem::take(&mut self.unbonding);
+        self.unbonds_at = 0;
+        self.bond = self.bond.checked_sub(amount).ok_or(RegistryError::Invariant)?;
+        self.bond_invariant()?;
+        Ok(amount)
+    }
+
+    /// Takes bond off the node that it forfeits. What it asked back was at risk as well, and is less if the rest does not do.
+    pub fn lose(&mut self, amount: u64) -> Result<()> {
+        self.bond = self.bond.checked_sub(amount).ok_or(RegistryError::Invariant)?;
+        self.slashed = self.slashed.checked_add(amount).ok_or(RegistryError::Overflow)?;
+        self.unbonding = self.unbonding.min(self.bond);
+        if self.unbonding == 0 {
+            self.unbonds_at = 0;
+        }
+        self.bond_invariant()
+    }
+
+    /// Must hold after every change of the bond: no more is asked back than there is, and only that has a time.
+    pub fn bond_invariant(&self) -> Result<()> {
+        require!(
+            self.unbonding <= self.bond && (self.unbonding == 0) == (self.unbonds_at == 0),
+            RegistryError::Invariant
+        );
+        Ok(())
+    }
 }
