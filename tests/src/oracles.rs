@@ -3,8 +3,12 @@
 use lumora_core::{
     attestation::Leaf,
     merkle::{self, Tree},
+    reason::Reason,
 };
-use lumora_interface::bandwidth::{self, Epoch, OracleSet, SubmitAttestationArguments, signatures};
+use lumora_interface::{
+    bandwidth::{self, Epoch, OracleSet, SubmitAttestationArguments, signatures},
+    registry::{self, Network},
+};
 use solana_address::Address;
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
@@ -12,7 +16,7 @@ use solana_signer::Signer;
 
 use crate::{
     Sent, World, instructions,
-    world::{DISPUTE_SECONDS, EPOCH_SECONDS},
+    world::{DISPUTE_SECONDS, EPOCH_SECONDS, LMR, keypair, oracle_owner},
 };
 
 /// An epoch's figures as the oracles agreed on them.
@@ -64,9 +68,69 @@ pub fn signed_by(keys: &[&Keypair], digest: &[u8; 32]) -> Instruction {
     }
 }
 
+/// LMR base units of the bond of [`forger`]'s node.
+pub const FORGER_BOND: u64 = 1_000 * LMR;
+
+/// A network that asks for a bond, a node with one, and an LMR account for whoever reports the node.
+pub fn forger() -> (World, Address, Address) {
+    let mut world = World::new(4);
+    // The tests' network asks for none.
+    let mut account = world.svm.get_account(&registry::NETWORK).expect("the network exists");
+    let network = Network {
+        minimum_bond: FORGER_BOND,
+        ..world.read(&registry::NETWORK)
+    };
+    account.data[8..].copy_from_slice(bytemuck::bytes_of(&network));
+    world
+        .svm
+        .set_account(registry::NETWORK, account)
+        .expect("the account can be set");
+    let (owner, node) = world.register("node");
+    let source = world.grant(&owner.pubkey(), FORGER_BOND);
+    let deposit = instructions::deposit_bond(&owner.pubkey(), &node, &source, FORGER_BOND);
+    world.must(&[deposit], &[&owner]);
+    let reward = world.lmr_account(&keypair("reporter", 0).pubkey());
+    (world, node, reward)
+}
+
 impl World {
-    /// Opens the next epoch as soon as it is due and gives its number.
+    /// Adds to the bond of the oracle derived from `seed`, out of the pocket of its owner.
+    pub fn bond_oracle(&mut self, seed: u8, amount: u64) {
+        let owner = oracle_owner(seed);
+        let source = self.grant(&owner.pubkey(), amount);
+        let oracle = keypair("oracle", seed).pubkey();
+        self.must(
+            &[instructions::deposit_oracle_bond(
+                &owner.pubkey(),
+                &oracle,
+                &source,
+                amount,
+            )],
+            &[&owner],
+        );
+    }
+
+    /// Opens the next epoch as soon as it is due, draws its seed, and gives its number.
     pub fn open_epoch(&mut self) -> u64 {
+        let epoch = self.open_undrawn();
+        self.draw_seed(epoch);
+        epoch
+    }
+
+    /// Lets the chain produce the slot that was named for an epoch's seed, and draws it.
+    pub fn draw_seed(&mut self, epoch: u64) -> Sent {
+        let state: Epoch = self.read(&bandwidth::epoch_address(epoch).0);
+        let newest = self.slot().saturating_sub(1);
+        if newest > state.seed_slot {
+            self.set_slot_hashes(&[newest, state.seed_slot]);
+        } else {
+            self.set_slot_hashes(&[state.seed_slot]);
+        }
+        self.must(&[instructions::draw_seed(epoch)], &[])
+    }
+
+    /// Opens the next epoch as soon as it is due and gives its number.
+    pub fn open_undrawn(&mut self) -> u64 {
         let set: OracleSet = self.read(&bandwidth::ORACLE_SET);
         let due = set.opened_at + i64::from(EPOCH_SECONDS);
         if set.next_epoch > 0 && self.now() < due {
@@ -129,6 +193,19 @@ impl World {
         epoch.statement(self.network_id, &figures.arguments).digest()
     }
 
+    /// The three instructions that report that `liar` signed both figures; the reward goes to `reporter_tokens`.
+    pub fn report(&self, liar: &Keypair, figures: [&Figures; 2], reporter_tokens: &Address) -> [Instruction; 3] {
+        [
+            signed_by(&[liar], &self.digest(figures[0])),
+            signed_by(&[liar], &self.digest(figures[1])),
+            instructions::report_equivocation(
+                figures[0].epoch,
+                reporter_tokens,
+                figures.map(|figures| &figures.arguments),
+            ),
+        ]
+    }
+
     /// The two instructions that submit these oracles' signatures.
     pub fn submission(&self, figures: &Figures, signers: &[&Keypair]) -> [Instruction; 2] {
         [
@@ -147,6 +224,17 @@ impl World {
         self.must(&submission, &[]);
         self.pass(DISPUTE_SECONDS);
         figures
+    }
+
+    /// A whole epoch in which a node's figures have this reason, and the proof of them.
+    pub fn attest_reason(&mut self, node: &Address, reason: Reason) {
+        let figures = self.attest(|epoch| {
+            vec![Leaf {
+                reason: reason as u8,
+                ..leaf(node, epoch, 1, (epoch + 1) * LMR)
+            }]
+        });
+        self.prove(&figures, 0);
     }
 
     /// The instruction that proves leaf `index`.

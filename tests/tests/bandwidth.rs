@@ -2,15 +2,34 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+#[path = "bandwidth/cost.rs"]
+mod cost;
+#[path = "bandwidth/equivocation.rs"]
+mod equivocation;
+#[path = "bandwidth/forgery.rs"]
+mod forgery;
+#[path = "bandwidth/members.rs"]
+mod members;
+#[path = "bandwidth/migration.rs"]
+mod migration;
+#[path = "bandwidth/quorum.rs"]
+mod quorum;
+#[path = "bandwidth/retention.rs"]
+mod retention;
+#[path = "bandwidth/seed.rs"]
+mod seed;
+#[path = "bandwidth/signatures.rs"]
+mod signatures;
+
 use lumora_core::{attestation::Leaf, merkle};
 use lumora_interface::{
-    bandwidth::{self, Attestation, BandwidthError, Epoch, OracleSet, epoch_state, signatures},
+    bandwidth::{self, Attestation, BandwidthError, Epoch, OracleSet, epoch_state},
     registry,
 };
 use lumora_tests::{
     World, instructions,
-    oracles::{Figures, leaf, signed_by},
-    world::{COMMIT_SECONDS, DISPUTE_SECONDS, EPOCH_SECONDS, LMR, START, keypair},
+    oracles::{Figures, leaf},
+    world::{COMMIT_SECONDS, DISPUTE_SECONDS, EPOCH_SECONDS, LMR, START},
 };
 use solana_address::Address;
 use solana_keypair::Keypair;
@@ -90,6 +109,7 @@ fn epochs_follow_each_other_and_not_faster_than_the_clock() {
     );
     world.pass(1);
     world.must(&[instructions::open_epoch(&payer, 1)], &[]);
+    world.draw_seed(1);
     assert_ne!(epoch_of(&world, 0).seed, epoch_of(&world, 1).seed);
     // Neither again nor ahead of its turn.
     for number in [1, 3] {
@@ -97,83 +117,6 @@ fn epochs_follow_each_other_and_not_faster_than_the_clock() {
         assert!(world.send(&[instructions::open_epoch(&payer, number)], &[]).is_err());
     }
     assert_eq!(world.read::<OracleSet>(&bandwidth::ORACLE_SET).next_epoch, 2);
-}
-
-#[test]
-fn an_epoch_needs_oracles_and_the_true_slot_hashes() {
-    let mut world = World::new(0);
-    let payer = world.payer.pubkey();
-    world.refused(
-        &[instructions::open_epoch(&payer, 0)],
-        &[],
-        BandwidthError::NoOracles.code(),
-    );
-    world.add_oracle(0);
-    let mut forged = instructions::open_epoch(&payer, 0);
-    forged.accounts[3].pubkey = instructions::INSTRUCTIONS_SYSVAR;
-    world.refused(&[forged], &[], BandwidthError::SlotHashMissing.code());
-}
-
-#[test]
-fn only_the_authority_names_oracles_and_each_once() {
-    let mut world = World::new(1);
-    let stranger = world.wallet("stranger");
-    let key = keypair("oracle", 40).pubkey();
-    world.refused(
-        &[instructions::add_oracle(&stranger.pubkey(), &key)],
-        &[&stranger],
-        BandwidthError::NotAuthority.code(),
-    );
-    let authority = world.authority.insecure_clone();
-    let known = world.oracles[0].pubkey();
-    world.refused(
-        &[instructions::add_oracle(&authority.pubkey(), &known)],
-        &[&authority],
-        BandwidthError::OracleKnown.code(),
-    );
-    world.refused(
-        &[instructions::add_oracle(&authority.pubkey(), &Address::default())],
-        &[&authority],
-        BandwidthError::OracleKeyInvalid.code(),
-    );
-}
-
-#[test]
-fn a_set_has_at_most_thirty_two_oracles() {
-    let mut world = World::new(32);
-    let authority = world.authority.insecure_clone();
-    world.refused(
-        &[instructions::add_oracle(
-            &authority.pubkey(),
-            &keypair("oracle", 32).pubkey(),
-        )],
-        &[&authority],
-        BandwidthError::OracleSetFull.code(),
-    );
-    let epoch = world.open_epoch();
-    assert_eq!(
-        (epoch_of(&world, epoch).quorum, epoch_of(&world, epoch).members),
-        (22, u32::MAX)
-    );
-}
-
-#[test]
-fn an_oracle_added_later_counts_from_the_next_epoch_on() {
-    let mut world = World::new(3);
-    let epoch = world.open_epoch();
-    world.add_oracle(3);
-    let late = world.oracles[3].insecure_clone();
-    world.refused(
-        &[instructions::commit_bundle(&late.pubkey(), epoch, [1; 32], 1)],
-        &[&late],
-        BandwidthError::NotOracle.code(),
-    );
-    let next = world.open_epoch();
-    assert_eq!(epoch_of(&world, next).members, 0b1111);
-    world.must(
-        &[instructions::commit_bundle(&late.pubkey(), next, [1; 32], 1)],
-        &[&late],
-    );
 }
 
 #[test]
@@ -245,33 +188,6 @@ fn signatures_may_come_in_several_transactions() {
 }
 
 #[test]
-fn a_signature_of_a_key_that_is_no_oracle_is_refused() {
-    let (mut world, figures, _) = ready();
-    let signers = oracles(&world);
-    let foreign = keypair("oracle", 77);
-    let submission = world.submission(&figures, &[&signers[0], &signers[1], &foreign]);
-    world.refused(&submission, &[], BandwidthError::SignerNotOracle.code());
-    let alone = world.submission(&figures, &[&foreign]);
-    world.refused(&alone, &[], BandwidthError::SignerNotOracle.code());
-}
-
-#[test]
-fn an_oracle_counts_once() {
-    let (mut world, figures, _) = ready();
-    let signers = oracles(&world);
-    // Twice in one instruction.
-    let doubled = world.submission(&figures, &[&signers[0], &signers[0], &signers[0]]);
-    world.refused(&doubled, &[], BandwidthError::SignerTwice.code());
-    // And again in a later transaction.
-    let first = world.submission(&figures, &[&signers[0], &signers[1]]);
-    world.must(&first, &[]);
-    world.refused(&first, &[], BandwidthError::SignerTwice.code());
-    let again = world.submission(&figures, &[&signers[2], &signers[1]]);
-    world.refused(&again, &[], BandwidthError::SignerTwice.code());
-    assert_eq!(epoch_of(&world, figures.epoch).state, epoch_state::OPEN);
-}
-
-#[test]
 fn an_attested_epoch_takes_nothing_more() {
     let (mut world, figures, _) = ready();
     let signers = oracles(&world);
@@ -304,35 +220,6 @@ fn two_statements_of_one_oracle_do_not_mix_and_are_named() {
     world.must(&majority, &[]);
     let epoch = epoch_of(&world, figures.epoch);
     assert_eq!((epoch.signers, epoch.root), (0b0111, figures.tree.root()));
-}
-
-#[test]
-fn the_signatures_must_be_over_this_statement() {
-    let (mut world, figures, _) = ready();
-    let signers = oracles(&world);
-    let signers: Vec<&Keypair> = signers.iter().take(3).collect();
-    type Bend = fn(&mut bandwidth::SubmitAttestationArguments);
-    let bends: [Bend; 4] = [
-        |a| a.root[0] ^= 1,
-        |a| a.leaf_count += 1,
-        |a| a.total_contribution += 1,
-        |a| a.expires_at += 1,
-    ];
-    for bend in bends {
-        let mut arguments = figures.arguments;
-        bend(&mut arguments);
-        let tampered = [
-            signed_by(&signers, &world.digest(&figures)),
-            instructions::submit_attestation(figures.epoch, &arguments),
-        ];
-        world.refused(&tampered, &[], BandwidthError::SignatureMessage.code());
-    }
-    // Signed for another network.
-    let here = world.network_id;
-    world.network_id = [8; 32];
-    let elsewhere = world.submission(&figures, &signers);
-    world.network_id = here;
-    world.refused(&elsewhere, &[], BandwidthError::SignatureMessage.code());
 }
 
 #[test]
@@ -387,63 +274,6 @@ fn epochs_are_attested_in_order() {
     world.must(&submission, &[]);
     let late = world.submission(&figures, &signers);
     world.refused(&late, &[], BandwidthError::EpochSuperseded.code());
-}
-
-#[test]
-fn the_instruction_before_must_be_a_plain_ed25519_verification() {
-    let (mut world, figures, _) = ready();
-    let signers = oracles(&world);
-    let signers: Vec<&Keypair> = signers.iter().take(3).collect();
-    let [verification, submit] = world.submission(&figures, &signers);
-    let missing = BandwidthError::SignaturesMissing.code();
-    world.refused(&[submit.clone()], &[], missing);
-    // In the transaction, but not just before.
-    let payer = world.payer.pubkey();
-    let other = solana_instruction::Instruction {
-        program_id: instructions::SYSTEM_PROGRAM,
-        accounts: vec![
-            solana_instruction::AccountMeta::new(payer, true),
-            solana_instruction::AccountMeta::new(payer, true),
-        ],
-        // Transfer of nothing.
-        data: vec![2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-    };
-    world.refused(&[verification.clone(), other, submit.clone()], &[], missing);
-    // A verification of nothing, which the native program accepts.
-    let empty = solana_instruction::Instruction {
-        program_id: signatures::PROGRAM,
-        accounts: vec![],
-        data: vec![0, 0],
-    };
-    world.refused(&[empty, submit.clone()], &[], missing);
-    // Keys, signatures and message in another layout that the native program accepts: bytes after the message.
-    let mut trailing = verification.clone();
-    trailing.data.push(0);
-    world.refused(&[trailing, submit.clone()], &[], BandwidthError::SignatureLayout.code());
-    // The message taken from another instruction that holds what the oracles did sign.
-    let mut elsewhere = verification.clone();
-    let at = 2 + 12;
-    elsewhere.data[at..at + 2].copy_from_slice(&0u16.to_le_bytes());
-    world.refused(
-        &[verification.clone(), elsewhere, submit.clone()],
-        &[],
-        BandwidthError::SignatureLayout.code(),
-    );
-    // A signature that is not one: the native program itself refuses the transaction.
-    let mut wrong = verification;
-    let at = 2 + 3 * 14 + 40;
-    wrong.data[at] ^= 1;
-    assert!(world.send(&[wrong, submit], &[]).is_err());
-    assert_eq!(epoch_of(&world, figures.epoch).signed, [[0; 32]; 32]);
-}
-
-#[test]
-fn a_forged_sysvar_of_instructions_is_refused() {
-    let (mut world, figures, _) = ready();
-    let signers = oracles(&world);
-    let mut submission = world.submission(&figures, &signers.iter().take(3).collect::<Vec<_>>());
-    submission[1].accounts[3].pubkey = instructions::SLOT_HASHES_SYSVAR;
-    world.refused_with(&submission, &[], "InvalidArgument");
 }
 
 #[test]

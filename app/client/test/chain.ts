@@ -4,10 +4,13 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import {
+    address,
     type Address,
     appendTransactionMessageInstructions,
     createTransactionMessage,
     generateKeyPairSigner,
+    getAddressEncoder,
+    getProgramDerivedAddress,
     type Instruction,
     lamports,
     pipe,
@@ -21,6 +24,8 @@ import { FailedTransactionMetadata, LiteSVM } from 'litesvm';
 import { bandwidth, market, registry, rewards, tasks } from '../src';
 
 const deploy = resolve(dirname(fileURLToPath(import.meta.url)), '../../../target/deploy');
+
+const UPGRADEABLE_LOADER = address('BPFLoaderUpgradeab1e11111111111111111111111');
 
 const programs: [Address, string][] = [
     [registry.LUMORA_REGISTRY_PROGRAM_ADDRESS, 'registry'],
@@ -39,6 +44,21 @@ export class Chain {
             if (!existsSync(file)) throw new Error(`${file} is missing: run \`cargo xtask build-sbf\` first`);
             this.svm.addProgramFromFile(address, file);
         }
+    }
+
+    /** Says who may upgrade a program: what deploying it by a transaction would do. */
+    async setUpgradeAuthority(program: Address, authority: Address): Promise<void> {
+        const encoder = getAddressEncoder();
+        const [programData] = await getProgramDerivedAddress({
+            programAddress: UPGRADEABLE_LOADER,
+            seeds: [encoder.encode(program)],
+        });
+        const account = this.account(programData);
+        // A `u32` and a `u64`, then the optional authority, then the code.
+        const data = new Uint8Array(account.data);
+        data[12] = 1;
+        data.set(encoder.encode(authority), 13);
+        this.svm.setAccount({ ...account, data });
     }
 
     /** A new wallet with 100 SOL. */
@@ -73,6 +93,14 @@ export class Chain {
     advance(seconds: bigint): void {
         const clock = this.svm.getClock();
         clock.unixTimestamp += seconds;
+        this.svm.setClock(clock);
+    }
+
+    /** Lets the chain produce a block in this slot, and go on after it. */
+    produce(slot: bigint): void {
+        this.svm.setSlotHashes([{ slot, hash: this.svm.latestBlockhash() }]);
+        const clock = this.svm.getClock();
+        clock.slot = slot + 1n;
         this.svm.setClock(clock);
     }
 

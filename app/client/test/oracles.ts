@@ -52,11 +52,11 @@ export function statementDigest(
     networkId: ReadonlyUint8Array,
     epoch: bigint,
     setVersion: number,
-    statement: bandwidth.SubmitAttestationInstructionDataArgs,
+    statement: bandwidth.SubmitAttestationArgumentsArgs,
 ): Uint8Array {
     const [u32, u64, i64] = [getU32Encoder(), getU64Encoder(), getI64Encoder()];
-    return sha256(
-        'lumora attestation statement v1\0',
+    const content = sha256(
+        'lumora attestation content v2\0\0\0',
         networkId,
         getAddressEncoder().encode(bandwidth.LUMORA_BANDWIDTH_PROGRAM_ADDRESS),
         u64.encode(epoch),
@@ -67,8 +67,8 @@ export function statementDigest(
         u64.encode(statement.epochReward),
         u64.encode(statement.cumulativeReward),
         u32.encode(statement.bundles),
-        i64.encode(statement.expiresAt),
     );
+    return sha256('lumora attestation statement v2\0', content, i64.encode(statement.expiresAt));
 }
 
 /** The ed25519 instruction in the one layout that the program accepts (`crates/interface/src/bandwidth/signatures.rs`). */

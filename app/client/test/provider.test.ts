@@ -41,11 +41,14 @@ beforeEach(async () => {
     authority = await chain.wallet();
     owner = await chain.wallet();
     oracles = await Promise.all([1, 2, 3].map(() => generateKeyPairSigner()));
+    // Only who may upgrade the program creates the network.
+    await chain.setUpgradeAuthority(registry.LUMORA_REGISTRY_PROGRAM_ADDRESS, authority.address);
     await chain.send(authority, [
         await registry.getInitializeInstructionAsync({
             authority,
             guardian: authority.address,
             networkId: NETWORK_ID,
+            noticeSeconds: 60,
             minimumBond: 0,
             shardBond: 0,
             unbondingSeconds: 60,
@@ -68,6 +71,10 @@ beforeEach(async () => {
             firstAmount: 1_000_000_000n,
             decay: 500,
             cap: 850_000_000_000_000n,
+            vestingCliffSeconds: 0,
+            vestingSeconds: 0,
+            breakerLimit: 0n,
+            breakerSeconds: 0,
             program: rewards.LUMORA_REWARDS_PROGRAM_ADDRESS,
         }),
     ]);
@@ -77,10 +84,18 @@ beforeEach(async () => {
             epochSeconds: 60,
             commitSeconds: 20,
             disputeSeconds: 5,
+            minimumBond: 0,
+            unbondingSeconds: 85,
+            retentionSeconds: 0,
         }),
         ...(await Promise.all(
             oracles.map(({ address }) =>
-                bandwidth.getAddOracleInstructionAsync({ authority, key: address, endpoint: new Uint8Array(18).fill(1) }),
+                bandwidth.getAddOracleInstructionAsync({
+                    authority,
+                    key: address,
+                    endpoint: new Uint8Array(18).fill(1),
+                    owner: authority.address,
+                }),
             ),
         )),
     ]);
@@ -93,7 +108,9 @@ async function attest(signers: KeyPairSigner[]): Promise<void> {
     const set = bandwidth.decodeOracleSet(chain.account(setAddress) as never).data;
     const epoch = await findEpochAddress(set.nextEpoch);
     await chain.send(authority, [await bandwidth.getOpenEpochInstructionAsync({ payer: authority, epoch })]);
-    const { setVersion } = bandwidth.decodeEpoch(chain.account(epoch) as never).data;
+    const { setVersion, seedSlot } = bandwidth.decodeEpoch(chain.account(epoch) as never).data;
+    chain.produce(seedSlot);
+    await chain.send(authority, [bandwidth.getDrawSeedInstruction({ epoch })]);
     chain.advance(81n);
 
     const figures: Figures = {
@@ -119,7 +136,7 @@ async function attest(signers: KeyPairSigner[]): Promise<void> {
     const digest = statementDigest(NETWORK_ID, set.nextEpoch, setVersion, statement);
     await chain.send(authority, [
         await signaturesInstruction(digest, signers),
-        await bandwidth.getSubmitAttestationInstructionAsync({ epoch, ...statement }),
+        await bandwidth.getSubmitAttestationInstructionAsync({ epoch, arguments: statement }),
     ]);
     chain.advance(6n);
     await chain.send(authority, [

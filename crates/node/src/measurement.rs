@@ -9,6 +9,7 @@ use lumora_client::{rounds, watch};
 use lumora_interface::{
     Address,
     bandwidth::{Epoch, ORACLE_SET, OracleSet, epoch_address},
+    registry::Node,
 };
 use lumora_pob::Request;
 
@@ -30,6 +31,8 @@ struct Current {
     set: OracleSet,
     epoch: Epoch,
     progress: Progress,
+    /// Unix time at which the node registered.
+    registered_at: i64,
 }
 
 /// Is measured, round after round.
@@ -65,22 +68,30 @@ async fn turn(agent: &Agent, current: &mut Option<Current>) -> Result<Duration> 
         return Ok(poll);
     };
     let epoch: Epoch = agent.connection.fetch(&epoch_address(number).0).await?;
-    let progress = match current.take() {
-        Some(before) if before.epoch.epoch == number => before.progress,
+    let (progress, registered_at) = match current.take() {
+        Some(before) if before.epoch.epoch == number => (before.progress, before.registered_at),
         _ => {
             agent.clock.look().await?;
-            Progress {
+            let progress = Progress {
                 done: agent.state.measured(number)?,
                 ..Progress::default()
-            }
+            };
+            let node: Node = agent.connection.fetch(&agent.node).await?;
+            (progress, node.registered_at)
         }
     };
-    let current = current.insert(Current { set, epoch, progress });
+    let current = current.insert(Current {
+        set,
+        epoch,
+        progress,
+        registered_at,
+    });
     let schedule = Schedule {
         set: &current.set,
         epoch: &current.epoch,
         spread: agent.config.measurement,
         node: &agent.node,
+        registered_at: current.registered_at,
     };
     match next(&schedule, &current.progress, agent.clock.now_millis()) {
         Next::Dial { round, member, oracle } => {

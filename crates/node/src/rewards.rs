@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use lumora_client::{
     Outcome, bandwidth as build,
     oracle_api::{LeafProof, OracleClient},
-    rewards as build_rewards, token, watch,
+    rewards as build_rewards, watch,
 };
 use lumora_core::reason::Reason;
 use lumora_interface::{
@@ -207,18 +207,16 @@ async fn claim(agent: &Agent, claimed: u64, amount: u64) -> Result<bool> {
         Ok(known.is_some_and(|known| known.claimed >= lifetime))
     };
     let (operator, owner) = (agent.operator(), agent.keys.owner_address);
-    let instructions = [
-        // The owner may have closed the account since the node was started.
-        token::create_lmr_account(&operator, &owner),
-        build_rewards::claim(&operator, &agent.node, &owner),
-    ];
+    // It opens the owner's token account, should the owner have closed it since the node was started.
+    let instructions = [build_rewards::claim(&operator, &agent.node, &owner)];
     let outcome = agent.sender.send_unless(is_claimed, &instructions, &[]).await?;
     if let Outcome::Landed(landed) = outcome {
-        let signature = landed.signature.to_string();
+        // What the circuit breaker let out in the end: others may have claimed in the meantime.
+        let lifetime = agent.connection.fetch::<Reward>(&address).await?.claimed;
         agent.events.emit(&Event::RewardClaimed {
-            amount,
+            amount: lifetime.saturating_sub(claimed),
             lifetime,
-            signature,
+            signature: landed.signature.to_string(),
         });
     }
     Ok(true)

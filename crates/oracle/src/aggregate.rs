@@ -323,10 +323,14 @@ fn agreed(measured: &[Measurement], figure: impl Fn(&Measurement) -> u32) -> u32
         .unwrap_or_default()
 }
 
-/// The failure that was recorded most often, of equals the one with the lowest code.
+/// The failure that was recorded most often, of equals the one with the lowest code. Never that answers were forged: it costs
+/// part of a bond, and here one challenger's word would be enough.
 fn why_nothing(failed: &[Measurement]) -> Reason {
     let mut counts: BTreeMap<u8, usize> = BTreeMap::new();
-    for measurement in failed {
+    for measurement in failed
+        .iter()
+        .filter(|measurement| measurement.reason != Reason::Forged as u8)
+    {
         *counts.entry(measurement.reason).or_default() += 1;
     }
     let most = counts.values().max().copied().unwrap_or_default();
@@ -482,14 +486,18 @@ mod tests {
             ([4; 32], limit),
             ([5; 32], limit),
             ([6; 32], limit),
+            ([7; 32], limit),
         ]);
         let mut all = Vec::new();
-        for measurement in measured(&rules, 3, &used, |_| 0) {
-            all.push(Measurement {
-                measured: false,
-                reason: Reason::WrongDigest as u8,
-                ..measurement
-            });
+        // That answers were forged is not taken from the challengers' word for a node that nobody measured.
+        for (node, reason) in [(3, Reason::WrongDigest), (7, Reason::Forged)] {
+            for measurement in measured(&rules, node, &used, |_| 0) {
+                all.push(Measurement {
+                    measured: false,
+                    reason: reason as u8,
+                    ..measurement
+                });
+            }
         }
         all.extend(measured(&rules, 4, &used, |_| 500).first());
         all.extend(
@@ -517,11 +525,12 @@ mod tests {
                 Reason::WrongDigest,
                 Reason::TooFewChallengers,
                 Reason::RoundsMissed,
-                Reason::AtLimit
+                Reason::AtLimit,
+                Reason::NoMeasurement
             ]
         );
         let earning: Vec<bool> = result.leaves.iter().map(|leaf| leaf.contribution > 0).collect();
-        assert_eq!(earning, [false, false, false, false, true, true]);
+        assert_eq!(earning, [false, false, false, false, true, true, false]);
         assert_eq!(result.leaves[4].uptime_bps, 5_000);
     }
 

@@ -1,8 +1,10 @@
-//! The chain as the oracle sees it: one view that is renewed all the time, and the four things that it sends.
+//! The chain as the oracle sees it: one view that is renewed all the time, and the five things that it sends.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use lumora_client::{Connection, Outcome, Sender, bandwidth as instructions, oracle_api::SignedStatement, rewards};
+use lumora_client::{
+    Connection, Outcome, Sender, bandwidth as instructions, oracle_api::SignedStatement, rewards, rounds,
+};
 use lumora_core::{hash::Hash, units::Seconds};
 use lumora_interface::{
     Address,
@@ -22,6 +24,9 @@ const WATCHED: u64 = 16;
 
 /// Signatures that fit into one transaction beside the attestation.
 const SIGNATURES_PER_TRANSACTION: usize = 6;
+
+/// Pause before it is looked again whether a slot has come.
+const SLOT_PAUSE: Duration = Duration::from_millis(200);
 
 /// What the chain says at one time.
 #[derive(Clone)]
@@ -147,9 +152,11 @@ impl Chain {
         Ok(self.connection.fetch_optional::<Node>(address).await?)
     }
 
-    /// What a bundle says of every node.
-    pub async fn sightings(&self) -> Result<Vec<Sighting>> {
-        let nodes = self.nodes().await?;
+    /// What a bundle says of every node that takes part in an epoch. The others have no leaf in it, since most oracles do
+    /// not list them, whatever a few of them measured.
+    pub async fn sightings(&self, epoch: &Epoch) -> Result<Vec<Sighting>> {
+        let mut nodes = self.nodes().await?;
+        nodes.retain(|(_, node)| rounds::takes_part(epoch, node.registered_at));
         let work = self.connection.fetch_all::<Work>(&[]).await?;
         let work: BTreeMap<Address, Work> = work.into_iter().map(|(_, work)| (work.node, work)).collect();
         let sighting = |(address, node): (Address, Node)| {
@@ -177,6 +184,19 @@ impl Chain {
             Ok(set.next_epoch > number)
         };
         Ok(self.sender.send_unless(is_done, &[instruction], &[]).await?)
+    }
+
+    /// Draws an epoch's seed as soon as there is a block at the slot named for it, unless somebody did. Where that slot is no
+    /// longer on record, another is named.
+    pub async fn draw_seed(&self, number: u64, named_slot: u64) -> Result<Outcome> {
+        while self.connection.slot().await? <= named_slot {
+            tokio::time::sleep(SLOT_PAUSE).await;
+        }
+        let is_done = || async { Ok(self.epoch(number).await?.is_drawn()) };
+        Ok(self
+            .sender
+            .send_unless(is_done, &[instructions::draw_seed(number)], &[])
+            .await?)
     }
 
     /// Commits this oracle, member `index`, to a bundle, unless it has.

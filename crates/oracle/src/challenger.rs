@@ -78,8 +78,9 @@ async fn decide(oracle: &Oracle, claim: Claim) -> Decision {
 
 async fn admit(oracle: &Oracle, claim: &Claim) -> Result<u32, (Reason, String)> {
     let mut view = oracle.view();
-    // A node may learn of a new epoch before this oracle does.
-    if claim.epoch == view.set.next_epoch {
+    // A node may learn of a new epoch, or of its seed, before this oracle does.
+    let is_undrawn = view.epochs.get(&claim.epoch).is_some_and(|epoch| !epoch.is_drawn());
+    if claim.epoch == view.set.next_epoch || is_undrawn {
         oracle.renewed_view().await;
         view = oracle.view();
     }
@@ -123,7 +124,7 @@ async fn admit(oracle: &Oracle, claim: &Claim) -> Result<u32, (Reason, String)> 
             Reason::Aborted,
             format!("There is no node at {address}: register it first."),
         ))?;
-    is_entitled(&node, &claim.prover_key)?;
+    is_entitled(&node, epoch, &claim.prover_key)?;
     Ok(node.limit_kbps.min(oracle.limit_kbps))
 }
 
@@ -149,13 +150,20 @@ fn is_scheduled(
             "Round {round} is from {begin} to {end}, and it is {now} on the chain's clock."
         ));
     }
+    if !epoch.is_drawn() {
+        return Err("The epoch's seed is not drawn yet: nobody knows who measures whom.".into());
+    }
     if !rounds::challengers(set, epoch, round, node, measurement.challengers_per_round).contains(&own) {
         return Err("This oracle was not drawn to measure this node in this round.".into());
     }
     Ok(())
 }
 
-fn is_entitled(node: &Node, prover_key: &Hash) -> Result<(), (Reason, String)> {
+fn is_entitled(node: &Node, epoch: &Epoch, prover_key: &Hash) -> Result<(), (Reason, String)> {
+    if !rounds::takes_part(epoch, node.registered_at) {
+        let sentence = "The node registered when this epoch had begun: it is measured from the next one on.";
+        return Err((Reason::RoundsMissed, sentence.into()));
+    }
     if node.transport_key != *prover_key {
         let sentence = "The key of the handshake is not the transport key of the node's account: update the node.";
         return Err((Reason::Aborted, sentence.into()));
@@ -184,7 +192,7 @@ mod tests {
             set.keys[usize::from(index)] = Address::new_from_array([index + 1; 32]);
         }
         (set.count, epoch.members) = (4, 0b1111);
-        (epoch.starts_at, epoch.ends_at) = (1_000, 1_020);
+        (epoch.starts_at, epoch.ends_at, epoch.seed) = (1_000, 1_020, [5; 32]);
         node.transport_key = [7; 32];
         (set, epoch, node)
     }
@@ -202,14 +210,22 @@ mod tests {
             }
             assert!(answer(1_012, 2).unwrap_err().contains("2 rounds"));
         }
+        let undrawn = Epoch { seed: [0; 32], ..epoch };
+        let refused = is_scheduled(&set, &undrawn, 1_012, &MEASUREMENT, drawn[0], &node, 1);
+        assert!(refused.unwrap_err().contains("not drawn"));
     }
 
     #[test]
     fn only_the_nodes_own_key_is_measured_and_only_while_it_is_active() {
-        let (_, _, mut node) = network();
-        assert!(is_entitled(&node, &[7; 32]).is_ok());
-        assert!(is_entitled(&node, &[8; 32]).unwrap_err().1.contains("transport key"));
+        let (_, epoch, mut node) = network();
+        assert!(is_entitled(&node, &epoch, &[7; 32]).is_ok());
+        let stranger = is_entitled(&node, &epoch, &[8; 32]);
+        assert!(stranger.unwrap_err().1.contains("transport key"));
+        node.registered_at = epoch.starts_at;
+        let late = is_entitled(&node, &epoch, &[7; 32]);
+        assert!(late.unwrap_err().1.contains("from the next one on"));
+        node.registered_at -= 1;
         node.status = lumora_interface::registry::status::PAUSED;
-        assert_eq!(is_entitled(&node, &[7; 32]).unwrap_err().0, Reason::Paused);
+        assert_eq!(is_entitled(&node, &epoch, &[7; 32]).unwrap_err().0, Reason::Paused);
     }
 }

@@ -1,4 +1,4 @@
-//! What is due and anybody may do: opening the next epoch, having a final epoch's rewards minted. Each oracle waits for its
+//! What is due and anybody may do: opening the next epoch, drawing its seed, having a final epoch's rewards minted. Each oracle waits for its
 //! turn, so that two rarely try; where two do, one finds it done.
 
 use std::{sync::Arc, time::Duration};
@@ -20,6 +20,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(3);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     Opening(u64),
+    Drawing { epoch: u64, seed_slot: u64 },
     Funding(u64),
 }
 
@@ -27,13 +28,18 @@ impl Due {
     fn number(self) -> u64 {
         match self {
             Self::Opening(number) | Self::Funding(number) => number,
+            Self::Drawing { epoch, .. } => epoch,
         }
     }
 }
 
 /// Turns the cranks for ever.
 pub async fn turn(oracle: Arc<Oracle>) {
-    tokio::join!(turn_one(&oracle, opening), turn_one(&oracle, funding));
+    tokio::join!(
+        turn_one(&oracle, opening),
+        turn_one(&oracle, drawing),
+        turn_one(&oracle, funding)
+    );
 }
 
 async fn turn_one(oracle: &Oracle, what_is_due: impl Fn(&View) -> Option<Due>) {
@@ -69,6 +75,15 @@ fn is_due(set: &OracleSet, now: i64) -> bool {
     set.next_epoch == 0 || now >= set.opened_at.saturating_add(i64::from(set.epoch_seconds))
 }
 
+fn drawing(view: &View) -> Option<Due> {
+    view.current()
+        .filter(|epoch| !epoch.is_drawn())
+        .map(|epoch| Due::Drawing {
+            epoch: epoch.epoch,
+            seed_slot: epoch.seed_slot,
+        })
+}
+
 fn funding(view: &View) -> Option<Due> {
     view.latest_attested()
         .filter(|epoch| is_fundable(view, epoch))
@@ -78,11 +93,18 @@ fn funding(view: &View) -> Option<Due> {
 async fn attempt(oracle: &Oracle, due: Due) {
     let result = match due {
         Due::Opening(number) => oracle.chain.open_epoch(number).await,
+        Due::Drawing { epoch, seed_slot } => oracle.chain.draw_seed(epoch, seed_slot).await,
         Due::Funding(number) => oracle.chain.fund_epoch(number).await,
     };
     match (result, due) {
         (Ok(Outcome::Landed(landed)), Due::Opening(epoch)) => {
             oracle.tell(Event::EpochOpened {
+                epoch,
+                signature: landed.signature.to_string(),
+            });
+        }
+        (Ok(Outcome::Landed(landed)), Due::Drawing { epoch, .. }) => {
+            oracle.tell(Event::SeedDrawn {
                 epoch,
                 signature: landed.signature.to_string(),
             });
@@ -97,6 +119,7 @@ async fn attempt(oracle: &Oracle, due: Due) {
         (Err(error), _) => {
             let what = match due {
                 Due::Opening(number) => format!("opening epoch {number}"),
+                Due::Drawing { epoch, .. } => format!("drawing the seed of epoch {epoch}"),
                 Due::Funding(number) => format!("funding epoch {number}"),
             };
             oracle.trouble(format!("{what}: {error}"));

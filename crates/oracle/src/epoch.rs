@@ -48,7 +48,7 @@ enum End {
     Lost(&'static str),
 }
 
-/// Takes part in an epoch until it is attested and its leaves are here, or it is lost.
+/// Takes part in an epoch until it is final and its leaves are here, or it is lost.
 pub async fn follow(oracle: Arc<Oracle>, seen: Epoch) -> Result<()> {
     let number = seen.epoch;
     let mut course = Course {
@@ -57,16 +57,27 @@ pub async fn follow(oracle: Arc<Oracle>, seen: Epoch) -> Result<()> {
         seen,
         claims: BTreeMap::new(),
     };
-    let end = match course.take_part().await? {
-        Some(end) => end,
-        None => course.wait_for_attestation().await,
-    };
-    match end {
-        End::Attested => course.keep_leaves().await?,
-        End::Lost(why) => oracle.tell(Event::EpochLost {
-            epoch: number,
-            why: why.into(),
-        }),
+    loop {
+        let end = match course.take_part().await? {
+            Some(end) => end,
+            None => course.wait_for_attestation().await,
+        };
+        match end {
+            End::Attested => {
+                course.keep_leaves().await?;
+                if course.becomes_final().await {
+                    break;
+                }
+                oracle.tell(Event::EpochReopened { epoch: number });
+            }
+            End::Lost(why) => {
+                oracle.tell(Event::EpochLost {
+                    epoch: number,
+                    why: why.into(),
+                });
+                break;
+            }
+        }
     }
     // The leaves attested last stay however old they are: the next figures start from them.
     let attested = oracle.store.latest_attested()?.unwrap_or_default();
@@ -89,8 +100,14 @@ impl Course<'_> {
     async fn take_part(&mut self) -> Result<Option<End>> {
         let (view, epoch) = self.latest();
         let own = self.oracle.index_in(&view);
-        if own >= 32 || epoch.members >> own & 1 == 0 {
+        if own >= 32 || epoch.members >> own & 1 == 0 || !view.set.serves(own, self.number) {
             return Ok(None);
+        }
+        // What was signed stands, whatever happens to the epoch.
+        if let Some(given) = self.oracle.store.statement(self.number)?
+            && let Some(signed) = self.promise(&given)?
+        {
+            return self.submit(own, signed).await.map(Some);
         }
         if epoch.state == epoch_state::OPEN && view.now < epoch.ends_at {
             let (ends_at, cutoff_at) = (epoch.ends_at, epoch.cutoff_at);
@@ -118,6 +135,13 @@ impl Course<'_> {
         let Some(statement) = self.work_out(used, carried).await? else {
             return Ok(None);
         };
+        // What this key signed before its folder was lost binds it as much as what the folder remembers.
+        let (_, epoch) = self.latest();
+        let (counted, content) = (epoch.signed[own], statement.content());
+        if counted != [0; 32] && counted != content {
+            tell_refused(self.oracle, self.number, counted, content);
+            return Ok(None);
+        }
         match self.promise(&statement)? {
             Some(signed) => self.submit(own, signed).await.map(Some),
             None => Ok(None),
@@ -132,7 +156,7 @@ impl Course<'_> {
             return Ok(());
         }
         let sightings = loop {
-            match oracle.chain.sightings().await {
+            match oracle.chain.sightings(&self.seen).await {
                 Ok(sightings) => break sightings,
                 Err(error) => oracle.trouble(format!(
                     "reading the nodes for the bundle of epoch {}: {error}",
@@ -345,6 +369,7 @@ impl Course<'_> {
     /// be attested any more. Whoever started from another one would sign figures that do not add up.
     async fn carried(&self) -> Result<std::result::Result<BTreeMap<Hash, Carried>, End>> {
         let oracle = self.oracle;
+        let mut seen_final = None;
         loop {
             if let Some(end) = self.end() {
                 return Ok(Err(end));
@@ -357,6 +382,14 @@ impl Course<'_> {
                 let Some(base) = view.latest_attested() else {
                     return Ok(Ok(BTreeMap::new()));
                 };
+                // While it can be reopened, nothing may be signed upon it: other figures would have to be signed then, and
+                // that is an offence. Once it is seen final it is looked at again, since what reopened it may have come
+                // between reading its account and the clock.
+                if !base.is_final(view.now) || seen_final != Some(base.root) {
+                    seen_final = base.is_final(view.now).then_some(base.root);
+                    oracle.renewed_view().await;
+                    continue;
+                }
                 match self.leaves_of(base).await? {
                     Some(leaves) => {
                         let carry = |leaf: &Leaf| {
@@ -458,12 +491,7 @@ impl Course<'_> {
         let statement = match oracle.store.promise(statement)? {
             Promise::Kept => *statement,
             Promise::Given(given) => {
-                let (signed, refused) = (given.digest(), statement.digest());
-                oracle.tell(Event::EquivocationRefused {
-                    epoch: self.number,
-                    signed,
-                    refused,
-                });
+                tell_refused(oracle, self.number, given.content(), statement.content());
                 given
             }
         };
@@ -503,6 +531,8 @@ impl Course<'_> {
                     tracing::warn!(oracle = %other.oracle, epoch = self.number, "another oracle came to other figures");
                 }
             }
+            // The chain refuses a whole transaction for the signature of one that was jailed.
+            equal.retain(|index, _| view.set.serves(usize::from(*index), self.number));
             if equal.len() >= usize::from(epoch.quorum) {
                 let since = *quorum_since.get_or_insert_with(tokio::time::Instant::now);
                 if since.elapsed() >= oracle.patience(view.turn(own, self.number)) {
@@ -562,6 +592,28 @@ impl Course<'_> {
         }
     }
 
+    /// Waits until the attested epoch is final. `false` if it was reopened instead.
+    async fn becomes_final(&self) -> bool {
+        let mut was_final = false;
+        loop {
+            let view = self.oracle.view();
+            let Some(epoch) = view.epochs.get(&self.number) else {
+                // So long ago that it is not watched any more.
+                return true;
+            };
+            if epoch.state == epoch_state::OPEN {
+                return false;
+            }
+            // Twice, for the reason given in `carried`.
+            let is_final = epoch.is_final(view.now);
+            if is_final && was_final {
+                return true;
+            }
+            was_final = is_final;
+            self.oracle.renewed_view().await;
+        }
+    }
+
     async fn wait_for_attestation(&self) -> End {
         loop {
             if let Some(end) = self.end() {
@@ -603,6 +655,11 @@ impl Course<'_> {
         let epoch = view.epochs.get(&self.number).copied().unwrap_or(self.seen);
         (view, epoch)
     }
+}
+
+/// Tells that another statement about an epoch was not signed. Both are named by their contents.
+fn tell_refused(oracle: &Oracle, epoch: u64, signed: Hash, refused: Hash) {
+    oracle.tell(Event::EquivocationRefused { epoch, signed, refused });
 }
 
 /// How each node's figures came about, as JSON.

@@ -26,6 +26,8 @@ pub enum Event {
     },
     /// It opened an epoch on chain.
     EpochOpened { epoch: u64, signature: String },
+    /// It had an epoch's seed drawn, or another slot named for it where nobody did in time.
+    SeedDrawn { epoch: u64, signature: String },
     /// An epoch is being measured.
     EpochBegun { epoch: u64, ends_at: i64, cutoff_at: i64 },
     /// It measured a node. Rates in kbit/s, zero where it failed; `reason` is a code of `core::reason`.
@@ -77,7 +79,7 @@ pub enum Event {
         #[serde(with = "hexadecimal")]
         digest: [u8; 32],
     },
-    /// It refused to sign a second statement about an epoch.
+    /// It refused to sign a second statement about an epoch. Contents of the one it signed and of the other.
     EquivocationRefused {
         epoch: u64,
         #[serde(with = "hexadecimal")]
@@ -103,6 +105,8 @@ pub enum Event {
         /// Whether this oracle came to the same figures by itself; nothing where it did not work them out.
         agreed: Option<bool>,
     },
+    /// The epoch was attested, but lost its quorum when a signer was jailed: it is to be attested anew.
+    EpochReopened { epoch: u64 },
     /// The epoch will never be attested.
     EpochLost { epoch: u64, why: String },
     /// It had the epoch's rewards minted.

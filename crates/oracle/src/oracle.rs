@@ -235,7 +235,7 @@ async fn watch_chain(oracle: &Oracle, views: watch::Sender<Arc<View>>) {
     }
 }
 
-/// Follows every epoch that is not over, and the one attested last.
+/// Follows every epoch that is not over: attested ones too while they can be reopened.
 async fn follow_epochs(oracle: &Arc<Oracle>) -> Result<()> {
     let mut followed = BTreeSet::new();
     let mut courses = JoinSet::new();
@@ -244,7 +244,8 @@ async fn follow_epochs(oracle: &Arc<Oracle>) -> Result<()> {
         let view = views.borrow_and_update().clone();
         let from = view.set.attestable_from.saturating_sub(1);
         for (number, epoch) in view.epochs.range(from..) {
-            if followed.insert(*number) && oracle.store.attested(*number)?.is_none() {
+            let is_over = epoch.is_final(view.now) && oracle.store.attested(*number)?.is_some();
+            if followed.insert(*number) && !is_over {
                 courses.spawn(epoch::follow(Arc::clone(oracle), *epoch));
             }
         }

@@ -1,14 +1,19 @@
 //! Instructions of `bandwidth`.
 
-use lumora_interface::{bandwidth, registry};
+use lumora_interface::{bandwidth, event_authority, registry, rewards};
 use solana_address::Address;
 use solana_instruction::Instruction;
 
-use super::{INSTRUCTIONS_SYSVAR, SLOT_HASHES_SYSVAR, SYSTEM_PROGRAM, build};
-use crate::world::{COMMIT_SECONDS, DISPUTE_SECONDS, EPOCH_SECONDS};
+use super::{INSTRUCTIONS_SYSVAR, SLOT_HASHES_SYSVAR, SYSTEM_PROGRAM, TOKEN_PROGRAM, build};
+use crate::world::ORACLES;
+
+/// `bandwidth.initialize` with the tests' figures.
+pub fn initialize_oracles(authority: &Address) -> Instruction {
+    initialize_oracles_with(authority, ORACLES)
+}
 
 /// `bandwidth.initialize`
-pub fn initialize_oracles(authority: &Address) -> Instruction {
+pub fn initialize_oracles_with(authority: &Address, arguments: bandwidth::InitializeOraclesArguments) -> Instruction {
     build(
         bandwidth::ID,
         lumora_bandwidth::accounts::Initialize {
@@ -19,16 +24,35 @@ pub fn initialize_oracles(authority: &Address) -> Instruction {
         },
         lumora_bandwidth::instruction::Initialize {
             arguments: lumora_bandwidth::instructions::InitializeOraclesArguments {
-                epoch_seconds: EPOCH_SECONDS,
-                commit_seconds: COMMIT_SECONDS,
-                dispute_seconds: DISPUTE_SECONDS,
+                epoch_seconds: arguments.epoch_seconds,
+                commit_seconds: arguments.commit_seconds,
+                dispute_seconds: arguments.dispute_seconds,
+                minimum_bond: arguments.minimum_bond,
+                unbonding_seconds: arguments.unbonding_seconds,
+                retention_seconds: arguments.retention_seconds,
             },
         },
     )
 }
 
+/// `bandwidth.create_oracle_vault`
+pub fn create_oracle_vault(payer: &Address) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::CreateOracleVault {
+            payer: *payer,
+            oracle_set: bandwidth::ORACLE_SET,
+            mint: rewards::MINT,
+            vault: bandwidth::BOND_VAULT,
+            token_program: TOKEN_PROGRAM,
+            system_program: SYSTEM_PROGRAM,
+        },
+        lumora_bandwidth::instruction::CreateOracleVault {},
+    )
+}
+
 /// `bandwidth.add_oracle`
-pub fn add_oracle(authority: &Address, oracle: &Address) -> Instruction {
+pub fn add_oracle(authority: &Address, oracle: &Address, owner: &Address) -> Instruction {
     build(
         bandwidth::ID,
         lumora_bandwidth::accounts::AddOracle {
@@ -40,7 +64,98 @@ pub fn add_oracle(authority: &Address, oracle: &Address) -> Instruction {
             arguments: lumora_bandwidth::instructions::AddOracleArguments {
                 key: *oracle,
                 endpoint: [1; 18],
+                owner: *owner,
             },
+        },
+    )
+}
+
+/// `bandwidth.update_oracle`
+pub fn update_oracle(owner: &Address, oracle: &Address, endpoint: [u8; 18]) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::UpdateOracle {
+            owner: *owner,
+            oracle_set: bandwidth::ORACLE_SET,
+        },
+        lumora_bandwidth::instruction::UpdateOracle {
+            arguments: lumora_bandwidth::instructions::UpdateOracleArguments {
+                oracle: *oracle,
+                endpoint,
+            },
+        },
+    )
+}
+
+/// `bandwidth.deposit_oracle_bond`
+pub fn deposit_oracle_bond(depositor: &Address, oracle: &Address, source: &Address, amount: u64) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::DepositOracleBond {
+            depositor: *depositor,
+            oracle_set: bandwidth::ORACLE_SET,
+            mint: rewards::MINT,
+            source: *source,
+            vault: bandwidth::BOND_VAULT,
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&bandwidth::ID),
+            program: bandwidth::ID,
+        },
+        lumora_bandwidth::instruction::DepositOracleBond {
+            arguments: lumora_bandwidth::instructions::DepositOracleBondArguments {
+                oracle: *oracle,
+                amount,
+            },
+        },
+    )
+}
+
+/// `bandwidth.remove_oracle`
+pub fn remove_oracle(remover: &Address, oracle: &Address) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::RemoveOracle {
+            remover: *remover,
+            network: registry::NETWORK,
+            oracle_set: bandwidth::ORACLE_SET,
+        },
+        lumora_bandwidth::instruction::RemoveOracle {
+            arguments: lumora_bandwidth::instructions::RemoveOracleArguments { oracle: *oracle },
+        },
+    )
+}
+
+/// `bandwidth.withdraw_oracle_bond`
+pub fn withdraw_oracle_bond(owner: &Address, oracle: &Address, destination: &Address) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::WithdrawOracleBond {
+            owner: *owner,
+            oracle_set: bandwidth::ORACLE_SET,
+            mint: rewards::MINT,
+            vault: bandwidth::BOND_VAULT,
+            destination: *destination,
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&bandwidth::ID),
+            program: bandwidth::ID,
+        },
+        lumora_bandwidth::instruction::WithdrawOracleBond {
+            arguments: lumora_bandwidth::instructions::WithdrawOracleBondArguments { oracle: *oracle },
+        },
+    )
+}
+
+/// `bandwidth.set_minimum_bond`
+pub fn set_minimum_bond(authority: &Address, minimum_bond: u64) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::SetMinimumBond {
+            authority: *authority,
+            network: registry::NETWORK,
+            oracle_set: bandwidth::ORACLE_SET,
+        },
+        lumora_bandwidth::instruction::SetMinimumBond {
+            arguments: lumora_bandwidth::instructions::SetMinimumBondArguments { minimum_bond },
         },
     )
 }
@@ -53,10 +168,21 @@ pub fn open_epoch(payer: &Address, epoch: u64) -> Instruction {
             payer: *payer,
             oracle_set: bandwidth::ORACLE_SET,
             epoch: bandwidth::epoch_address(epoch).0,
-            slot_hashes: SLOT_HASHES_SYSVAR,
             system_program: SYSTEM_PROGRAM,
         },
         lumora_bandwidth::instruction::OpenEpoch {},
+    )
+}
+
+/// `bandwidth.draw_seed`
+pub fn draw_seed(epoch: u64) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::DrawSeed {
+            epoch: bandwidth::epoch_address(epoch).0,
+            slot_hashes: SLOT_HASHES_SYSVAR,
+        },
+        lumora_bandwidth::instruction::DrawSeed {},
     )
 }
 
@@ -86,16 +212,95 @@ pub fn submit_attestation(epoch: u64, figures: &bandwidth::SubmitAttestationArgu
             instructions: INSTRUCTIONS_SYSVAR,
         },
         lumora_bandwidth::instruction::SubmitAttestation {
-            arguments: lumora_bandwidth::instructions::SubmitAttestationArguments {
-                root: figures.root,
-                leaf_count: figures.leaf_count,
-                total_contribution: figures.total_contribution,
-                epoch_reward: figures.epoch_reward,
-                cumulative_reward: figures.cumulative_reward,
-                bundles: figures.bundles,
-                expires_at: figures.expires_at,
-            },
+            arguments: theirs(figures),
         },
+    )
+}
+
+fn theirs(
+    figures: &bandwidth::SubmitAttestationArguments,
+) -> lumora_bandwidth::instructions::SubmitAttestationArguments {
+    lumora_bandwidth::instructions::SubmitAttestationArguments {
+        root: figures.root,
+        leaf_count: figures.leaf_count,
+        total_contribution: figures.total_contribution,
+        epoch_reward: figures.epoch_reward,
+        cumulative_reward: figures.cumulative_reward,
+        bundles: figures.bundles,
+        expires_at: figures.expires_at,
+    }
+}
+
+/// `bandwidth.report_equivocation`
+pub fn report_equivocation(
+    epoch: u64,
+    reporter_tokens: &Address,
+    figures: [&bandwidth::SubmitAttestationArguments; 2],
+) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::ReportEquivocation {
+            network: registry::NETWORK,
+            oracle_set: bandwidth::ORACLE_SET,
+            epoch: bandwidth::epoch_address(epoch).0,
+            mint: rewards::MINT,
+            vault: bandwidth::BOND_VAULT,
+            reporter_tokens: *reporter_tokens,
+            instructions: INSTRUCTIONS_SYSVAR,
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&bandwidth::ID),
+            program: bandwidth::ID,
+        },
+        lumora_bandwidth::instruction::ReportEquivocation {
+            first: theirs(figures[0]),
+            second: theirs(figures[1]),
+        },
+    )
+}
+
+/// `bandwidth.slash_node`
+pub fn slash_node(node: &Address, reporter_tokens: &Address) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::SlashNode {
+            slasher: bandwidth::SLASHER,
+            network: registry::NETWORK,
+            node: *node,
+            attestation: bandwidth::attestation_address(node).0,
+            mint: rewards::MINT,
+            vault: registry::BOND_VAULT,
+            reporter_tokens: *reporter_tokens,
+            token_program: TOKEN_PROGRAM,
+            registry_event_authority: event_authority(&registry::ID),
+            registry_program: registry::ID,
+        },
+        lumora_bandwidth::instruction::SlashNode {},
+    )
+}
+
+/// `bandwidth.close_epoch`
+pub fn close_epoch(epoch: u64, rent_payer: &Address) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::CloseEpoch {
+            oracle_set: bandwidth::ORACLE_SET,
+            epoch: bandwidth::epoch_address(epoch).0,
+            rent_payer: *rent_payer,
+        },
+        lumora_bandwidth::instruction::CloseEpoch {},
+    )
+}
+
+/// `bandwidth.migrate_oracle_set`
+pub fn migrate_oracle_set(payer: &Address) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::MigrateOracleSet {
+            payer: *payer,
+            oracle_set: bandwidth::ORACLE_SET,
+            system_program: SYSTEM_PROGRAM,
+        },
+        lumora_bandwidth::instruction::MigrateOracleSet {},
     )
 }
 

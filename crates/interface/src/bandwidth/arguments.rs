@@ -6,15 +6,21 @@ use crate::Address;
 #[macro_export]
 macro_rules! initialize_oracles_arguments {
     ($(#[$attribute:meta])*) => {
-        /// Arguments of `initialize`. All in seconds.
+        /// Arguments of `initialize`.
         $(#[$attribute])*
         pub struct InitializeOraclesArguments {
-            /// Least time between the starts of two epochs; also how long an epoch is measured.
+            /// Least seconds between the starts of two epochs; also how long an epoch is measured.
             pub epoch_seconds: u32,
-            /// Time after measurement in which bundles may be committed.
+            /// Seconds after measurement in which bundles may be committed.
             pub commit_seconds: u32,
-            /// Time after a quorum in which an epoch may still be disputed.
+            /// Seconds after a quorum in which an epoch may still be disputed.
             pub dispute_seconds: u32,
+            /// LMR base units that an oracle must have at stake to count.
+            pub minimum_bond: u64,
+            /// Seconds between the removal of an oracle and the withdrawal of its bond; at least the three above together.
+            pub unbonding_seconds: i64,
+            /// Seconds after its end for which an epoch's account stays.
+            pub retention_seconds: u32,
         }
     };
 }
@@ -30,6 +36,77 @@ macro_rules! add_oracle_arguments {
             pub key: Address,
             /// Where nodes reach it: IPv6 address (IPv4 mapped), then port, both big endian.
             pub endpoint: [u8; 18],
+            /// Wallet that controls its bond and may have it resign.
+            pub owner: Address,
+        }
+    };
+}
+
+/// Declares [`UpdateOracleArguments`].
+#[macro_export]
+macro_rules! update_oracle_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `update_oracle`.
+        $(#[$attribute])*
+        pub struct UpdateOracleArguments {
+            /// Key of the oracle.
+            pub oracle: Address,
+            /// Where nodes reach it: IPv6 address (IPv4 mapped), then port, both big endian.
+            pub endpoint: [u8; 18],
+        }
+    };
+}
+
+/// Declares [`DepositOracleBondArguments`].
+#[macro_export]
+macro_rules! deposit_oracle_bond_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `deposit_oracle_bond`.
+        $(#[$attribute])*
+        pub struct DepositOracleBondArguments {
+            /// Key of the oracle.
+            pub oracle: Address,
+            /// LMR base units.
+            pub amount: u64,
+        }
+    };
+}
+
+/// Declares [`RemoveOracleArguments`].
+#[macro_export]
+macro_rules! remove_oracle_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `remove_oracle`.
+        $(#[$attribute])*
+        pub struct RemoveOracleArguments {
+            /// Key of the oracle.
+            pub oracle: Address,
+        }
+    };
+}
+
+/// Declares [`WithdrawOracleBondArguments`].
+#[macro_export]
+macro_rules! withdraw_oracle_bond_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `withdraw_oracle_bond`.
+        $(#[$attribute])*
+        pub struct WithdrawOracleBondArguments {
+            /// Key of the oracle.
+            pub oracle: Address,
+        }
+    };
+}
+
+/// Declares [`SetMinimumBondArguments`].
+#[macro_export]
+macro_rules! set_minimum_bond_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `set_minimum_bond`.
+        $(#[$attribute])*
+        pub struct SetMinimumBondArguments {
+            /// LMR base units that an oracle must have at stake to count.
+            pub minimum_bond: u64,
         }
     };
 }
@@ -109,6 +186,11 @@ macro_rules! prove_arguments {
 plain_arguments!(
     initialize_oracles_arguments,
     add_oracle_arguments,
+    update_oracle_arguments,
+    deposit_oracle_bond_arguments,
+    remove_oracle_arguments,
+    withdraw_oracle_bond_arguments,
+    set_minimum_bond_arguments,
     commit_bundle_arguments,
     submit_attestation_arguments,
     prove_arguments

@@ -45,8 +45,10 @@ macro_rules! attestation_account {
             pub proven_at: i64,
             /// Who paid the rent and gets it back.
             pub rent_payer: Address,
+            /// Number, plus one, of the latest epoch for whose figures the node was slashed; zero when it never was.
+            pub punished: u64,
             /// Room for later fields; zero.
-            pub _reserved: [u8; 32],
+            pub _reserved: [u8; 24],
         }
     };
 }

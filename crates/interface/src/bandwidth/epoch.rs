@@ -23,9 +23,9 @@ macro_rules! epoch_account {
             pub members: u32,
             /// Number of the epoch.
             pub epoch: u64,
-            /// Decides who measures whom: a slot hash that nobody knew before the epoch was opened.
+            /// Decides who measures whom; zero until it is drawn. See `core::seed`.
             pub seed: [u8; 32],
-            /// Slot whose hash the seed is derived from.
+            /// Slot that was named for the seed; once it is drawn, the slot that it comes from.
             pub seed_slot: u64,
             /// Unix time at which measurement begins.
             pub starts_at: i64,
@@ -63,8 +63,9 @@ macro_rules! epoch_account {
             pub bundle_roots: [[u8; 32]; 32],
             /// Number of entries in each member's bundle: receipts, and what it saw of nodes.
             pub bundle_counts: [u32; 32],
-            /// Digest of the statement that each member signed; zero before. Kept per member, so that no minority can
-            /// hold up a quorum by submitting another statement first.
+            /// Content of the statement that each member signed; zero before, and `VOID` where the member was jailed for
+            /// this epoch. Kept per member, so that no minority can hold up a quorum by submitting another statement
+            /// first.
             pub signed: [[u8; 32]; 32],
             /// Room for later fields; zero.
             pub _reserved: [u8; 64],
@@ -79,7 +80,15 @@ account!(
     discriminator = [93, 83, 120, 89, 151, 138, 152, 108]
 );
 
+/// Stands in [`Epoch::signed`] for a member that was jailed for what it signed about the epoch. No hash is ever equal to it.
+pub const VOID: [u8; 32] = [0xff; 32];
+
 impl Epoch {
+    /// Whether it is known who measures whom. Before, nothing can be measured, committed or signed.
+    pub fn is_drawn(&self) -> bool {
+        self.seed != [0; 32]
+    }
+
     /// Whether nothing more can be committed: the cut-off is over, or every member has committed.
     pub fn is_committed(&self, now: i64) -> bool {
         now > self.cutoff_at || self.committed == self.members

@@ -9,13 +9,19 @@ mod oracle_set;
 pub mod signatures;
 
 pub use arguments::{
-    AddOracleArguments, CommitBundleArguments, InitializeOraclesArguments, ProveArguments, SubmitAttestationArguments,
+    AddOracleArguments, CommitBundleArguments, DepositOracleBondArguments, InitializeOraclesArguments, ProveArguments,
+    RemoveOracleArguments, SetMinimumBondArguments, SubmitAttestationArguments, UpdateOracleArguments,
+    WithdrawOracleBondArguments,
 };
 pub use attestation::Attestation;
-pub use epoch::Epoch;
+pub use epoch::{Epoch, VOID};
 pub use error::BandwidthError;
-pub use events::{BundleCommitted, EpochAttested, EpochOpened, NodeProven, OracleAdded};
-pub use oracle_set::OracleSet;
+pub use events::{
+    BundleCommitted, EPOCH_OPENED_VERSION, EpochAttested, EpochClosed, EpochOpened, EpochReopened, MinimumBondSet,
+    NodeProven, NodePunished, OracleAdded, OracleBondDeposited, OracleBondWithdrawn, OracleJailed, OracleRemoved,
+    OracleSetMigrated, OracleUpdated, SeedDrawn, SeedPostponed,
+};
+pub use oracle_set::{ORACLE_SET_SPACE_V1, ORACLE_SET_VERSION, OracleSet, migrated};
 
 use crate::Address;
 
@@ -25,6 +31,12 @@ pub const ID: Address = Address::from_str_const("DvHz6Rqo98xzcN3whVGx9kTVBb6jhsE
 /// Address of the one [`OracleSet`].
 pub const ORACLE_SET: Address = Address::from_str_const("E7WpT46588JDT9HbziG3uo69yj3SWewK12cXtPLJK5n3");
 
+/// Address of the token account that holds the oracles' bonds.
+pub const BOND_VAULT: Address = Address::from_str_const("5DRwVK4XWkGedHiGcaPomoD2pM4rkgNLn83XYKdHSMoh");
+
+/// Under which the program signs when it has a node's bond slashed.
+pub const SLASHER: Address = crate::registry::SLASHERS[1];
+
 /// First seed of each derived address.
 pub mod seed {
     /// The one [`OracleSet`](super::OracleSet).
@@ -33,6 +45,8 @@ pub mod seed {
     pub const EPOCH: &[u8] = b"epoch";
     /// An [`Attestation`](super::Attestation); followed by the address of the node's account.
     pub const ATTESTATION: &[u8] = b"attestation";
+    /// The token account that holds the oracles' bonds.
+    pub const BOND: &[u8] = b"bond";
 }
 
 instructions! {
@@ -42,15 +56,26 @@ instructions! {
     COMMIT_BUNDLE = 3, commit_bundle;
     SUBMIT_ATTESTATION = 4, submit_attestation;
     PROVE = 5, prove;
+    DRAW_SEED = 6, draw_seed;
+    CREATE_ORACLE_VAULT = 7, create_oracle_vault;
+    DEPOSIT_ORACLE_BOND = 8, deposit_oracle_bond;
+    UPDATE_ORACLE = 9, update_oracle;
+    REMOVE_ORACLE = 10, remove_oracle;
+    WITHDRAW_ORACLE_BOND = 11, withdraw_oracle_bond;
+    REPORT_EQUIVOCATION = 12, report_equivocation;
+    SLASH_NODE = 13, slash_node;
+    CLOSE_EPOCH = 14, close_epoch;
+    MIGRATE_ORACLE_SET = 15, migrate_oracle_set;
+    SET_MINIMUM_BOND = 16, set_minimum_bond;
 }
 
 /// Values of an element of [`OracleSet::states`].
 pub mod member {
-    /// The slot was never used.
+    /// The seat was never used.
     pub const EMPTY: u8 = 0;
     /// Measures and signs.
     pub const ACTIVE: u8 = 1;
-    /// Removed by the authority.
+    /// Removed by the authority, or by its owner.
     pub const REMOVED: u8 = 2;
     /// Caught signing two statements about one epoch.
     pub const JAILED: u8 = 3;
@@ -81,6 +106,7 @@ mod tests {
     #[test]
     fn fixed_addresses_are_those_of_their_seeds() {
         assert_eq!(ORACLE_SET, Address::find_program_address(&[seed::ORACLES], &ID).0);
+        assert_eq!(BOND_VAULT, Address::find_program_address(&[seed::BOND], &ID).0);
     }
 
     #[test]
@@ -93,7 +119,19 @@ mod tests {
             EpochOpened,
             BundleCommitted,
             EpochAttested,
-            NodeProven
+            NodeProven,
+            OracleUpdated,
+            OracleRemoved,
+            OracleBondDeposited,
+            OracleBondWithdrawn,
+            OracleJailed,
+            SeedDrawn,
+            SeedPostponed,
+            EpochReopened,
+            EpochClosed,
+            NodePunished,
+            OracleSetMigrated,
+            MinimumBondSet
         );
     }
 }

@@ -15,6 +15,8 @@ use crate::config::Measurement;
 const TAIL_MILLIS: i64 = 1_500;
 /// Times that a challenger is dialled in a round.
 pub const ATTEMPTS: u32 = 2;
+/// Pause before it is looked again whether an epoch's seed is drawn, milliseconds.
+pub const SEED_MILLIS: i64 = 500;
 /// Pause before a challenger is dialled again, milliseconds.
 pub const RETRY_MILLIS: i64 = 1_000;
 
@@ -29,6 +31,8 @@ pub struct Schedule<'a> {
     pub spread: Measurement,
     /// Address of the node's account.
     pub node: &'a Address,
+    /// Unix time at which it registered.
+    pub registered_at: i64,
 }
 
 /// What is known of this epoch's measurements.
@@ -77,9 +81,18 @@ pub fn next(schedule: &Schedule<'_>, progress: &Progress, now_millis: i64) -> Ne
         epoch,
         spread,
         node,
+        registered_at,
     } = *schedule;
-    if epoch.state != epoch_state::OPEN {
+    if epoch.state != epoch_state::OPEN || !rounds::takes_part(epoch, registered_at) {
         return Next::Done;
+    }
+    if !epoch.is_drawn() {
+        let is_running = now_millis < epoch.ends_at.saturating_mul(1_000);
+        return if is_running {
+            Next::At(now_millis.saturating_add(SEED_MILLIS))
+        } else {
+            Next::Done
+        };
     }
     for round in 0..spread.rounds_per_epoch {
         let (begin, end) = rounds::window(epoch, round, spread.rounds_per_epoch);
@@ -164,6 +177,7 @@ mod tests {
             epoch,
             spread: SPREAD,
             node: &NODE,
+            registered_at: 0,
         };
         let (mut progress, mut now, mut dials) = (Progress::default(), start, Vec::new());
         for count in 0.. {
@@ -201,24 +215,42 @@ mod tests {
     }
 
     #[test]
-    fn an_attested_epoch_is_left_alone() {
-        let epoch = Epoch {
+    fn an_epoch_that_is_attested_or_began_before_the_node_registered_is_left_alone() {
+        let (open, set) = (epoch(1), set());
+        let attested = Epoch {
             state: epoch_state::ATTESTED,
-            ..epoch(1)
+            ..open
         };
-        let set = set();
+        for (epoch, registered_at) in [(&attested, 0), (&open, open.starts_at)] {
+            let schedule = Schedule {
+                set: &set,
+                epoch,
+                spread: SPREAD,
+                node: &NODE,
+                registered_at,
+            };
+            assert_eq!(next(&schedule, &Progress::default(), 1_005_000), Next::Done);
+        }
+    }
+
+    #[test]
+    fn nobody_is_dialled_before_the_seed_is_drawn() {
+        let (epoch, set) = (epoch(0), set());
         let schedule = Schedule {
             set: &set,
             epoch: &epoch,
             spread: SPREAD,
             node: &NODE,
+            registered_at: 0,
         };
-        assert_eq!(next(&schedule, &Progress::default(), 1_005_000), Next::Done);
+        let at = |now| next(&schedule, &Progress::default(), now);
+        assert_eq!(at(1_000_000), Next::At(1_000_000 + SEED_MILLIS));
+        assert_eq!(at(1_030_000), Next::Done);
     }
 
     proptest! {
         #[test]
-        fn whatever_fails_and_whenever_the_node_starts(seed in any::<u8>(), start in 990_000i64..1_035_000, outcomes in any::<u64>()) {
+        fn whatever_fails_and_whenever_the_node_starts(seed in 1..=u8::MAX, start in 990_000i64..1_035_000, outcomes in any::<u64>()) {
             let epoch = epoch(seed);
             let dials = run(&epoch, start, |count| outcomes >> (count % 64) & 1 == 1);
             for (now, round, oracle, good) in &dials {

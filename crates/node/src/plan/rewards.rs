@@ -1,6 +1,9 @@
 //! When to prove an epoch's figures, and when to claim.
 
-use lumora_core::reason::Reason;
+use lumora_core::{
+    reason::Reason,
+    units::{Lmr, Seconds},
+};
 use lumora_interface::{
     bandwidth::{Attestation, Epoch},
     rewards::{Emission, Reward},
@@ -14,7 +17,7 @@ pub enum Next {
         /// Number of the epoch.
         epoch: u64,
     },
-    /// Claim what is due.
+    /// Claim what is due, as far as the circuit breaker lets it out.
     Claim {
         /// LMR base units.
         amount: u64,
@@ -54,6 +57,13 @@ pub enum NoReward {
         /// As configured.
         minimum: u64,
     },
+    /// The circuit breaker lets nothing out until its window is over.
+    HeldBack {
+        /// LMR base units that wait.
+        amount: u64,
+        /// Unix time from which a claim is paid again.
+        until: i64,
+    },
     /// Everything attested is claimed; the reason code says how the latest epoch went.
     AllClaimed {
         /// Code of `core::reason`.
@@ -82,6 +92,10 @@ impl NoReward {
             Self::BelowMinimum { amount, minimum } => {
                 format!("{amount} base units wait; a claim is made from {minimum} on (`minimum_claim`).")
             }
+            Self::HeldBack { amount, until } => format!(
+                "{amount} base units wait: so much was claimed by others that the circuit breaker lets nothing out before \
+                 Unix time {until}. Nothing is lost; nothing to do but wait."
+            ),
             Self::AllClaimed { reason } => {
                 let sentence = Reason::from_code(*reason).map_or("", Reason::sentence);
                 format!("Everything attested is claimed. Of the latest epoch: {sentence}")
@@ -142,7 +156,14 @@ pub fn next(
             minimum: minimum_claim,
         });
     }
-    Next::Claim { amount }
+    let breaker = emission.breaker();
+    match breaker.take(Lmr(amount), Seconds(now)) {
+        (Lmr(0), _) => Next::Nothing(NoReward::HeldBack {
+            amount,
+            until: breaker.since.0.saturating_add(i64::from(breaker.seconds)),
+        }),
+        (Lmr(amount), _) => Next::Claim { amount },
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +235,23 @@ mod tests {
             step(100, proven, Some(50), 4),
             Next::Nothing(NoReward::AllClaimed { reason: 0 })
         );
+    }
+
+    #[test]
+    fn the_circuit_breaker_is_asked_before_a_claim_is_paid_for() {
+        let guarded = |used| Emission {
+            breaker_limit: 40,
+            breaker_used: used,
+            breaker_since: 100,
+            breaker_seconds: 60,
+            ..emission(4)
+        };
+        let proven = attestation(3, 50);
+        let step = |now, used| next(now, &[], |_| false, Some(&proven), None, &guarded(used), 1);
+        assert_eq!(step(120, 10), Next::Claim { amount: 30 });
+        let held_back = NoReward::HeldBack { amount: 50, until: 160 };
+        assert_eq!(step(159, 40), Next::Nothing(held_back));
+        assert_eq!(step(160, 40), Next::Claim { amount: 40 });
     }
 
     #[test]

@@ -26,22 +26,22 @@ pub struct AddOracle {
 }
 
 pub(crate) fn handler(ctx: &mut Context<AddOracle>, arguments: AddOracleArguments) -> Result<()> {
+    let now = Clock::get()?.unix_timestamp;
     let set = &mut *ctx.accounts.oracle_set;
     require!(arguments.key != Address::default(), BandwidthError::OracleKeyInvalid);
-    // One key with two seats would be half a quorum on its own.
-    require!(
-        set.plain().index_of(&arguments.key).is_none(),
-        BandwidthError::OracleKnown
-    );
-    let index = usize::from(set.count);
-    require!(index < MAX_ORACLES, BandwidthError::OracleSetFull);
+    require!(arguments.owner != Address::default(), BandwidthError::OwnerMissing);
+    let index = vacant_seat(set, &arguments.key, now)?;
     set.keys[index] = arguments.key;
     set.endpoints[index] = arguments.endpoint;
+    set.owners[index] = arguments.owner;
     set.since[index] = set.next_epoch;
+    set.until[index] = u64::MAX;
+    set.unbonds_at[index] = 0;
     set.states[index] = member::ACTIVE;
-    set.count = set.count.checked_add(1).ok_or(BandwidthError::OracleSetFull)?;
-    set.set_version = set.set_version.checked_add(1).ok_or(BandwidthError::Overflow)?;
-    let (seat, set_version) = (set.count.saturating_sub(1), set.set_version);
+    // A seat is one of 32.
+    let seat = index as u8;
+    set.count = set.count.max(seat.saturating_add(1));
+    let set_version = set.raise_version()?;
     emit!(OracleAdded {
         version: VERSION,
         index: seat,
@@ -50,4 +50,21 @@ pub(crate) fn handler(ctx: &mut Context<AddOracle>, arguments: AddOracleArgument
         key: arguments.key,
     });
     Ok(())
+}
+
+/// The seat for an oracle with this key: its own from before, where it has left that for good, else the first that another
+/// has left, else a new one.
+fn vacant_seat(set: &OracleSet, key: &Address, now: i64) -> Result<usize> {
+    if let Some(own) = set.plain().index_of(key) {
+        // One key with two seats would be half a quorum on its own; one that was jailed is not trusted again.
+        require!(
+            set.plain().is_free(own, now) && set.states[own] == member::REMOVED,
+            BandwidthError::OracleKnown
+        );
+        return Ok(own);
+    }
+    let used = usize::from(set.count).min(MAX_ORACLES);
+    let seat = (0..used).find(|index| set.plain().is_free(*index, now)).unwrap_or(used);
+    require!(seat < MAX_ORACLES, BandwidthError::OracleSetFull);
+    Ok(seat)
 }

@@ -27,17 +27,16 @@ pub struct CommitBundle {
 
 pub(crate) fn handler(ctx: &mut Context<CommitBundle>, arguments: CommitBundleArguments) -> Result<()> {
     let now = Clock::get()?.unix_timestamp;
-    let index = ctx
-        .accounts
-        .oracle_set
-        .plain()
-        .index_of(ctx.accounts.oracle.address())
-        .ok_or(BandwidthError::NotOracle)?;
     let epoch = &mut *ctx.accounts.epoch;
-    require!(epoch.has_member(index), BandwidthError::NotOracle);
+    let index = epoch.member(
+        &ctx.accounts.oracle_set,
+        ctx.accounts.oracle.address(),
+        BandwidthError::NotOracle,
+    )?;
+    require!(epoch.plain().is_drawn(), BandwidthError::SeedNotDrawn);
     require!(epoch.state == epoch_state::OPEN, BandwidthError::EpochAttested);
     require!(now <= epoch.cutoff_at, BandwidthError::CutoffPassed);
-    // has_member: the index is below 32.
+    // A member's index is below 32.
     let bit = 1u32 << index;
     require!(epoch.committed & bit == 0, BandwidthError::BundleCommitted);
     require!(

@@ -1,9 +1,9 @@
 //! Counts oracles' signatures over an epoch's figures; the one that completes the quorum makes them the attestation.
 
 use anchor_lang::prelude::*;
-use lumora_core::attestation::Statement;
+use lumora_core::attestation::{self, Statement};
 use lumora_interface::{
-    bandwidth::{self, epoch_state, signatures},
+    bandwidth::{self, epoch_state},
     registry::{self, Network},
 };
 
@@ -11,6 +11,7 @@ use crate::{
     constants::VERSION,
     error::BandwidthError,
     events::EpochAttested,
+    signed::Verified,
     state::{Epoch, OracleSet},
 };
 
@@ -39,29 +40,13 @@ pub(crate) fn handler(ctx: &mut Context<SubmitAttestation>, arguments: SubmitAtt
     let epoch = &mut *ctx.accounts.epoch;
     check_statement(epoch, set, &arguments, now)?;
 
-    let digest = Statement {
-        network_id,
-        program: bandwidth::ID.to_bytes(),
-        epoch: epoch.epoch,
-        set_version: epoch.set_version,
-        root: arguments.root,
-        leaf_count: arguments.leaf_count,
-        total_contribution: arguments.total_contribution,
-        epoch_reward: arguments.epoch_reward,
-        cumulative_reward: arguments.cumulative_reward,
-        bundles: arguments.bundles,
-        expires_at: arguments.expires_at,
-    }
-    .digest();
-    count_signatures(epoch, set, &ctx.accounts.instructions, &digest)?;
+    let statement = statement(epoch, network_id, &arguments);
+    let content = statement.content();
+    let digest = attestation::digest(&content, statement.expires_at);
+    count_signatures(epoch, set, &ctx.accounts.instructions, &content, &digest)?;
 
-    // Bitmap of all who signed this very statement, in this transaction or before.
-    let signers = epoch
-        .signed
-        .iter()
-        .enumerate()
-        .filter(|(_, signed)| **signed == digest)
-        .fold(0u32, |bits, (index, _)| bits | (1 << index));
+    // All who signed this very content, in this transaction or before.
+    let signers = epoch.signers_of(set, &content);
     if signers.count_ones() < u32::from(epoch.quorum) {
         return epoch.invariant();
     }
@@ -78,6 +63,8 @@ pub(crate) fn handler(ctx: &mut Context<SubmitAttestation>, arguments: SubmitAtt
         .checked_add(i64::from(set.dispute_seconds))
         .ok_or(BandwidthError::Overflow)?;
     epoch.invariant()?;
+    set.final_at = epoch.final_at;
+    set.previously_attestable_from = set.attestable_from;
     set.attestable_from = epoch.epoch.checked_add(1).ok_or(BandwidthError::Overflow)?;
     set.cumulative_reward = arguments.cumulative_reward;
     set.cumulative_contribution = set
@@ -105,6 +92,9 @@ fn check_statement(epoch: &Epoch, set: &OracleSet, arguments: &SubmitAttestation
     require!(epoch.state == epoch_state::OPEN, BandwidthError::EpochAttested);
     // Cumulative figures build on the epoch attested before: out of order they would count twice.
     require!(epoch.epoch >= set.attestable_from, BandwidthError::EpochSuperseded);
+    // That one may still be reopened, and then nothing may have been built on it.
+    require!(now >= set.final_at, BandwidthError::PredecessorDisputable);
+    require!(epoch.plain().is_drawn(), BandwidthError::SeedNotDrawn);
     require!(epoch.plain().is_committed(now), BandwidthError::CutoffOpen);
     require!(now <= arguments.expires_at, BandwidthError::StatementExpired);
     require!(
@@ -121,34 +111,39 @@ fn check_statement(epoch: &Epoch, set: &OracleSet, arguments: &SubmitAttestation
     Ok(())
 }
 
-/// Records who signed `digest`, as the ed25519 program has verified in the instruction just before this one.
+/// What is signed about an epoch: the figures, and what binds them to it.
+pub(crate) fn statement(epoch: &Epoch, network_id: [u8; 32], figures: &SubmitAttestationArguments) -> Statement {
+    Statement {
+        network_id,
+        program: bandwidth::ID.to_bytes(),
+        epoch: epoch.epoch,
+        set_version: epoch.set_version,
+        root: figures.root,
+        leaf_count: figures.leaf_count,
+        total_contribution: figures.total_contribution,
+        epoch_reward: figures.epoch_reward,
+        cumulative_reward: figures.cumulative_reward,
+        bundles: figures.bundles,
+        expires_at: figures.expires_at,
+    }
+}
+
+/// Records who signed `content`, as the ed25519 program has verified in the instruction just before this one.
 fn count_signatures(
     epoch: &mut Epoch,
     set: &OracleSet,
     instructions: &SysvarInstructions,
+    content: &[u8; 32],
     digest: &[u8; 32],
 ) -> Result<()> {
-    let own_index = instructions
-        .load_current_index()
-        .checked_sub(1)
-        .ok_or(BandwidthError::SignaturesMissing)?;
-    let verified = instructions.load_instruction_at(usize::from(own_index))?;
-    require!(
-        anchor_lang::address_eq(verified.get_program_id(), &signatures::PROGRAM),
-        BandwidthError::SignaturesMissing
-    );
-    let signers = signatures::signers(verified.get_instruction_data(), own_index, digest)
-        .map_err(|error| ProgramError::Custom(error.code()))?;
-    for key in signers {
-        let index = set
-            .plain()
-            .index_of(&Address::new_from_array(*key))
-            .filter(|index| epoch.has_member(*index))
-            .ok_or(BandwidthError::SignerNotOracle)?;
+    for key in Verified::before(instructions, 1)?.signers(digest)? {
+        let key = Address::new_from_array(*key);
+        let index = epoch.member(set, &key, BandwidthError::SignerNotOracle)?;
         let signed = &mut epoch.signed[index];
-        require!(*signed != *digest, BandwidthError::SignerTwice);
+        // The same content with a later expiry is no second vote.
+        require!(*signed != *content, BandwidthError::SignerTwice);
         require!(*signed == [0; 32], BandwidthError::Equivocation);
-        *signed = *digest;
+        *signed = *content;
     }
     Ok(())
 }
