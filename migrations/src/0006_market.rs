@@ -1,19 +1,16 @@
-//! Names the treasury that receives the fees for data: the authority's LMR account.
+//! Names the treasury that receives the fees for data: the token account from which `burn_fees` burns a share of them.
 
 use {
     crate::{Context, Error, Outcome},
-    lumora_client::{Outcome as Sent, market::initialize, token},
-    lumora_interface::market::config_address,
+    lumora_client::{Outcome as Sent, market::initialize},
+    lumora_interface::{market::config_address, rewards::FEES},
 };
 
 pub(crate) async fn run(context: &Context<'_>) -> Result<Outcome, Error> {
     let (sender, connection) = (context.sender, context.sender.connection());
     let authority = sender.payer_address();
     let (config, _) = config_address();
-    let instructions = [
-        token::create_lmr_account(&authority, &authority),
-        initialize(&authority, &token::lmr_account(&authority)),
-    ];
+    let instructions = [initialize(&authority, &FEES)];
     let exists = || async { Ok(connection.account(&config).await?.is_some()) };
     match sender.send_unless(exists, &instructions, &[]).await? {
         Sent::Landed(_) => Ok(Outcome::Changed("named the treasury for data".to_owned())),

@@ -4,11 +4,15 @@
 use {
     crate::Error,
     lumora_client::keys,
-    lumora_core::hash::sha256,
+    lumora_core::{
+        emission::{Breaker, Schedule},
+        hash::sha256,
+        units::{Bps, Lmr, Seconds},
+    },
     lumora_interface::{
         Address,
         bandwidth::InitializeOraclesArguments,
-        registry::InitializeRegistryArguments,
+        registry::{InitializeRegistryArguments, NOTICE_SECONDS_MAX},
         rewards::{self, InitializeRewardsArguments},
     },
     serde::Deserialize,
@@ -57,6 +61,8 @@ pub struct Network {
     pub name: String,
     /// May pause; without it, the authority.
     pub guardian: Option<AddressText>,
+    /// Seconds between announcing other parameters and their taking effect; it can never be changed.
+    pub notice_seconds: u32,
     pub minimum_bond: u64,
     pub shard_bond: u64,
     pub unbonding_seconds: i64,
@@ -73,7 +79,7 @@ pub struct Network {
     pub burn_share_bps: u16,
 }
 
-/// The emission schedule. Amounts in LMR base units.
+/// The emission schedule, and what bounds how LMR leaves the pools. Amounts in LMR base units.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Emission {
@@ -83,6 +89,16 @@ pub struct Emission {
     pub first_amount: u64,
     pub decay_bps: u16,
     pub cap: u64,
+    /// Seconds after a grant from the early-participant pool during which nothing of it vests.
+    pub vesting_cliff_seconds: u32,
+    /// Seconds after which all of a grant has vested; zero: at once.
+    pub vesting_seconds: u32,
+    /// Circuit breaker: seconds of a window.
+    pub breaker_seconds: u32,
+    /// Circuit breaker: how many times what the schedule mints at most in a window may be claimed in one; zero: any amount.
+    pub breaker_multiple: u64,
+    /// Where wallets find the token's description, a JSON document.
+    pub metadata_uri: String,
 }
 
 /// The oracle set and the clock of epochs.
@@ -92,6 +108,12 @@ pub struct Oracles {
     pub epoch_seconds: u32,
     pub commit_seconds: u32,
     pub dispute_seconds: u32,
+    /// What an oracle must have at stake to count, LMR base units.
+    pub minimum_bond: u64,
+    /// At least the three times above together.
+    pub unbonding_seconds: i64,
+    /// How long an epoch's account stays after its end.
+    pub retention_seconds: u32,
     #[serde(default)]
     pub members: Vec<Oracle>,
 }
@@ -102,6 +124,8 @@ pub struct Oracle {
     pub key: AddressText,
     /// Where nodes reach it, as `203.0.113.7:4433`.
     pub endpoint: SocketAddr,
+    /// The wallet that controls its bond and may have it resign; without it, the authority.
+    pub owner: Option<AddressText>,
 }
 
 /// An address, written in base 58 in a settings file.
@@ -150,10 +174,14 @@ impl Settings {
 
     /// What the programs would refuse, said before anything is sent.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let sum: u32 = self.network.weights_bps.iter().map(|weight| u32::from(*weight)).sum();
-        if sum != 10_000 {
+        self.registry_arguments(Address::default())
+            .parameters()
+            .rules()
+            .check()
+            .map_err(|fault| Error::Settings(format!("network: {fault}")))?;
+        if !(1..=NOTICE_SECONDS_MAX).contains(&self.network.notice_seconds) {
             return Err(Error::Settings(format!(
-                "network.weights_bps must sum to 10,000, they sum to {sum}"
+                "network.notice_seconds must be between 1 and {NOTICE_SECONDS_MAX}"
             )));
         }
         let most = rewards::SUPPLY_CAP - rewards::EARLY_POOL_AMOUNT;
@@ -162,8 +190,29 @@ impl Settings {
                 "emission.cap must be at most {most} base units"
             )));
         }
+        if self.emission.vesting_cliff_seconds > self.emission.vesting_seconds {
+            return Err(Error::Settings(
+                "emission.vesting_cliff_seconds must not be above emission.vesting_seconds".into(),
+            ));
+        }
+        if !Breaker::is_valid(self.breaker_limit(), self.emission.breaker_seconds, &self.schedule()) {
+            return Err(Error::Settings(format!(
+                "emission.breaker_seconds must be {} to {}, and emission.breaker_multiple zero or at least {}",
+                Breaker::MIN_SECONDS,
+                Breaker::MAX_SECONDS,
+                Breaker::MIN_MULTIPLE
+            )));
+        }
         if self.oracles.members.len() > 32 {
             return Err(Error::Settings("there can be at most 32 oracles".into()));
+        }
+        let oracles = &self.oracles;
+        let course =
+            i64::from(oracles.epoch_seconds) + i64::from(oracles.commit_seconds) + i64::from(oracles.dispute_seconds);
+        if oracles.unbonding_seconds < course {
+            return Err(Error::Settings(format!(
+                "oracles.unbonding_seconds must be at least {course}, an epoch with its commit time and its dispute window"
+            )));
         }
         Ok(())
     }
@@ -174,6 +223,7 @@ impl Settings {
         InitializeRegistryArguments {
             guardian: network.guardian.map_or(authority, |guardian| guardian.0),
             network_id: self.network_id(),
+            notice_seconds: network.notice_seconds,
             minimum_bond: network.minimum_bond,
             shard_bond: network.shard_bond,
             unbonding_seconds: network.unbonding_seconds,
@@ -205,7 +255,30 @@ impl Settings {
             first_amount: emission.first_amount,
             decay: emission.decay_bps,
             cap: emission.cap,
+            vesting_cliff_seconds: emission.vesting_cliff_seconds,
+            vesting_seconds: emission.vesting_seconds,
+            breaker_limit: self.breaker_limit().0,
+            breaker_seconds: emission.breaker_seconds,
         }
+    }
+
+    /// The schedule as the rules in `core` take it; when it begins does not matter to what they are asked here.
+    fn schedule(&self) -> Schedule {
+        let emission = &self.emission;
+        Schedule {
+            genesis: Seconds(0),
+            epoch_seconds: self.oracles.epoch_seconds,
+            first_amount: Lmr(emission.first_amount),
+            epochs_per_cycle: emission.epochs_per_cycle,
+            decay: Bps(emission.decay_bps),
+            cap: Lmr(emission.cap),
+        }
+    }
+
+    /// Most that may be claimed in a window; a multiple, so that it follows when the length of an epoch is changed.
+    fn breaker_limit(&self) -> Lmr {
+        let minted = self.schedule().most_within(self.emission.breaker_seconds);
+        Lmr(minted.0.saturating_mul(self.emission.breaker_multiple))
     }
 
     /// Arguments of the bandwidth program's `initialize`.
@@ -214,12 +287,18 @@ impl Settings {
             epoch_seconds,
             commit_seconds,
             dispute_seconds,
+            minimum_bond,
+            unbonding_seconds,
+            retention_seconds,
             ..
         } = self.oracles;
         InitializeOraclesArguments {
             epoch_seconds,
             commit_seconds,
             dispute_seconds,
+            minimum_bond,
+            unbonding_seconds,
+            retention_seconds,
         }
     }
 }
@@ -270,8 +349,15 @@ mod tests {
             assert!(text.contains(from), "{from}");
             Settings::parse(&text.replace(from, to)).unwrap_err().to_string()
         };
-        assert!(wrong("weights_bps = [4_000,", "weights_bps = [5_000,").contains("they sum to 11000"));
+        assert!(wrong("weights_bps = [4_000,", "weights_bps = [5_000,").contains("must sum to 10,000"));
+        assert!(wrong("protocol_fee_bps = 500", "protocol_fee_bps = 2_001").contains("at most 2,000"));
+        assert!(wrong("unbonding_seconds = 60", "unbonding_seconds = 59").contains("one minute"));
+        assert!(wrong("notice_seconds = 60", "notice_seconds = 0").contains("notice_seconds"));
         assert!(wrong("minimum_bond", "minimun_bond").contains("minimun_bond"));
+        assert!(wrong("dispute_seconds = 5", "dispute_seconds = 50_000").contains("must be at least 50080"));
+        assert!(wrong("vesting_cliff_seconds = 0", "vesting_cliff_seconds = 1").contains("vesting_seconds"));
+        assert!(wrong("breaker_multiple = 10", "breaker_multiple = 1").contains("breaker_multiple"));
+        assert!(wrong("breaker_seconds = 3_600", "breaker_seconds = 59").contains("breaker_seconds"));
     }
 
     #[test]

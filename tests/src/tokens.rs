@@ -1,8 +1,10 @@
 //! LMR for the tests' wallets, by the ways that everybody has: associated token accounts and the early-participant pool.
 
+use cargo_metadata::MetadataCommand;
 use lumora_interface::rewards;
 use solana_address::Address;
 use solana_instruction::{AccountMeta, Instruction};
+use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 use crate::{
@@ -10,7 +12,8 @@ use crate::{
     instructions::{self, SYSTEM_PROGRAM, TOKEN_PROGRAM},
 };
 
-const ASSOCIATED_TOKEN_PROGRAM: Address = Address::from_str_const("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL");
+/// Address of the associated token program.
+pub const ASSOCIATED_TOKEN_PROGRAM: Address = Address::from_str_const("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL");
 
 /// The token account of `owner` for `mint`.
 pub fn associated_account(owner: &Address, mint: &Address) -> Address {
@@ -50,10 +53,46 @@ impl World {
         let account = self.lmr_account(owner);
         let authority = self.authority.insecure_clone();
         self.must(
-            &[instructions::grant(&authority.pubkey(), &account, amount)],
+            &[
+                instructions::grant(&authority.pubkey(), owner, 0, amount),
+                instructions::release(owner, 0, &authority.pubkey()),
+            ],
             &[&authority],
         );
         account
+    }
+
+    /// Moves LMR from a wallet's associated account to the fees, as `tasks` and `market` do from their escrows.
+    pub fn pay_fees(&mut self, from: &Keypair, amount: u64) {
+        const TRANSFER: u8 = 3;
+        let mut data = vec![TRANSFER];
+        data.extend(amount.to_le_bytes());
+        let transfer = Instruction {
+            program_id: TOKEN_PROGRAM,
+            accounts: vec![
+                AccountMeta::new(associated_account(&from.pubkey(), &rewards::MINT), false),
+                AccountMeta::new(rewards::FEES, false),
+                AccountMeta::new_readonly(from.pubkey(), true),
+            ],
+            data,
+        };
+        self.must(&[transfer], &[from]);
+    }
+
+    /// Puts the Token Metadata program on the chain: the code that mainnet ran when the embedded network's engine was
+    /// published, whose package carries a copy.
+    pub fn add_token_metadata_program(&mut self) {
+        let metadata = MetadataCommand::new().exec().expect("cargo describes the workspace");
+        let engine = metadata
+            .packages
+            .iter()
+            .find(|package| package.name.as_str() == "surfpool-core")
+            .expect("the embedded network is built on it");
+        let folder = engine.manifest_path.parent().expect("a manifest is in a folder");
+        let code = std::fs::read(folder.join("src/tests/assets/metaplex_program.bin")).expect("it is in the package");
+        self.svm
+            .add_program(rewards::TOKEN_METADATA, &code)
+            .expect("it is a program");
     }
 
     /// A mint that is not LMR, with this wallet as its authority; made by hand, as no program of ours would.

@@ -1,6 +1,7 @@
 // Generates src/generated/<program> from idl/<program>.json. Nothing in there is edited by hand.
 //
-// Three mends on the way, each checked so that it fails loudly when it is no longer needed:
+// Four mends on the way:
+// - An instruction with the name of an account would clash with it: `grant`, which makes a Grant, becomes `makeGrant`.
 // - Anchor 2 registers its aligned-to-one integers as alias types, which nodes-from-anchor does not know: inlined.
 // - The renderer annotates the generated plugin with a type of an older kit: the annotation is dropped.
 // - The renderer writes a package.json of its own: not wanted.
@@ -32,6 +33,15 @@ export function inlineAliases(idl) {
     return resolveType({ ...idl, types });
 }
 
+/** Tells instructions apart from the accounts that they are named after. */
+function renameClashes(idl) {
+    const accounts = new Set((idl.accounts ?? []).map(({ name }) => name.toLowerCase()));
+    const instructions = idl.instructions.map(instruction =>
+        accounts.has(instruction.name.replaceAll('_', '')) ? { ...instruction, name: `make_${instruction.name}` } : instruction,
+    );
+    return { ...idl, instructions };
+}
+
 /** All files below a folder. */
 function filesBelow(folder) {
     return readdirSync(folder, { withFileTypes: true }).flatMap(entry =>
@@ -56,7 +66,7 @@ const names = readdirSync(idlFolder)
     .sort();
 for (const name of names) {
     const idl = JSON.parse(readFileSync(join(idlFolder, `${name}.json`), 'utf8'));
-    const codama = createFromRoot(rootNodeFromAnchor(inlineAliases(idl)));
+    const codama = createFromRoot(rootNodeFromAnchor(renameClashes(inlineAliases(idl))));
     const folder = join(generated, name);
     await codama.accept(
         renderVisitor(folder, { generatedFolder: '.', kitImportStrategy: 'rootOnly', syncPackageJson: false }),

@@ -1,10 +1,9 @@
 /** What a provider does. Each function gives the instructions of one transaction. */
 import type { Address, Instruction, ReadonlyUint8Array, TransactionSigner } from '@solana/kit';
-import { getCreateAssociatedTokenIdempotentInstruction } from '@solana-program/token';
 
 import { findAttestationAddress, findLmrAddress, findNodeAddress } from './addresses';
 import { getRegisterNodeInstructionAsync, getUpdateNodeInstruction, type Node } from './generated/registry';
-import { findMintPda, getClaimInstructionAsync, LUMORA_REWARDS_PROGRAM_ADDRESS } from './generated/rewards';
+import { getClaimInstructionAsync, LUMORA_REWARDS_PROGRAM_ADDRESS } from './generated/rewards';
 
 /** A node as its owner describes it. */
 export type NodeDescription = {
@@ -57,20 +56,18 @@ export async function setLimits(
 }
 
 /**
- * Claims all that a node has earned. Anybody may pay for it: the LMR goes to the node's owner, whose LMR account is
- * created if it does not exist.
+ * Claims all that a node has earned, or as much of it as the circuit breaker lets out. Anybody may pay for it: the LMR
+ * goes to the node's owner, whose LMR account is created if it does not exist.
  */
 export async function claimReward(payer: TransactionSigner, owner: Address, index = 0): Promise<Instruction[]> {
-    const [mint] = await findMintPda();
     const node = await findNodeAddress(owner, index);
-    const destination = await findLmrAddress(owner);
     return [
-        getCreateAssociatedTokenIdempotentInstruction({ payer, ata: destination, owner, mint }),
         await getClaimInstructionAsync({
             payer,
             node,
             attestation: await findAttestationAddress(node),
-            destination,
+            destination: await findLmrAddress(owner),
+            owner,
             program: LUMORA_REWARDS_PROGRAM_ADDRESS,
         }),
     ];

@@ -25,6 +25,8 @@ pub mod history;
 pub mod keys;
 /// Coarse locations.
 pub mod location;
+/// Address lookup tables, for transactions with many accounts.
+pub mod lookup;
 /// What oracles tell over HTTP, and a client for it.
 pub mod oracle_api;
 
@@ -34,7 +36,7 @@ pub mod bandwidth;
 pub mod market;
 /// Instructions of program `registry`: the network, nodes, bonds.
 pub mod registry;
-/// Instructions of program `rewards`: the LMR mint, emission, payouts.
+/// Instructions of program `rewards`: the LMR mint, emission, payouts, grants and fees.
 pub mod rewards;
 /// Instructions of program `tasks`: jobs, assignments, settlement.
 pub mod tasks;

@@ -8,8 +8,18 @@ pub fn members(epoch: &Epoch) -> Vec<usize> {
     (0..32).filter(|index| epoch.members >> index & 1 == 1).collect()
 }
 
-/// Indices (in the oracle set) of the `count` oracles that measure `node` in `round`, in the order in which it dials them.
+/// Whether a node that registered at this Unix time takes part in an epoch: only if that was before the epoch began. One that
+/// registers later could know the seed, and choose the address for which it draws the challengers that it wants.
+pub fn takes_part(epoch: &Epoch, registered_at: i64) -> bool {
+    registered_at < epoch.starts_at
+}
+
+/// Indices (in the oracle set) of the `count` oracles that measure `node` in `round`, in the order in which it dials them; none
+/// while the epoch's seed is not drawn.
 pub fn challengers(set: &OracleSet, epoch: &Epoch, round: u32, node: &[u8; 32], count: u32) -> Vec<usize> {
+    if !epoch.is_drawn() {
+        return vec![];
+    }
     let members = members(epoch);
     let keys: Vec<Hash> = members.iter().map(|index| set.keys[*index].to_bytes()).collect();
     let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -87,5 +97,16 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen, [0, 1, 3]);
+        let undrawn = Epoch {
+            seed: [0; 32],
+            ..epoch()
+        };
+        assert!(challengers(&set, &undrawn, 0, &[1; 32], 2).is_empty());
+    }
+
+    #[test]
+    fn who_registers_when_the_epoch_has_begun_is_not_of_it() {
+        assert!(takes_part(&epoch(), 99));
+        assert!(!takes_part(&epoch(), 100));
     }
 }

@@ -13,6 +13,7 @@ use {
 
 /// The token program that owns the LMR mint.
 pub const TOKEN_PROGRAM: Address = Address::from_str_const("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA");
+/// The program that gives every wallet one token account for each mint.
 pub const ASSOCIATED_TOKEN_PROGRAM: Address = spl_associated_token_account_interface::program::ID;
 
 /// Where the amount stands in a token account: mint and owner come first.

@@ -3,6 +3,7 @@
 //! Calling the Token program costs about ten times what it does per instruction, so all that one of our instructions
 //! asks of it goes into one call of its `Batch` instruction.
 
+use alloc::boxed::Box;
 use core::mem::MaybeUninit;
 
 use anchor_lang::{
@@ -130,6 +131,41 @@ pub fn pay_out_and_burn<'a>(
     })
 }
 
+/// Like [`pay_out`] without its bound on the number of payments: what the call needs lies on the heap, since a frame of the
+/// stack has no room for it.
+#[inline(never)]
+pub fn pay_out_many<'a>(
+    from: &'a AccountView,
+    authority: &'a AccountView,
+    seeds: &[CpiSeed],
+    payments: &[Payment<'a>],
+) -> Result<()> {
+    let mut data = Box::new_uninit_slice(1 + (2 + 9) * payments.len());
+    let mut metas = Box::new_uninit_slice(3 * payments.len());
+    let mut accounts = Box::new_uninit_slice(3 * payments.len());
+    let mut batch = Batch::new(&mut data, &mut metas, &mut accounts)?;
+    if !add_payments(&mut batch, from, authority, payments)? {
+        return Ok(());
+    }
+    batch.invoke_signed(&[CpiSigner::from(seeds)])
+}
+
+/// Adds all payments but those of nothing, and says whether there were any.
+#[inline(always)]
+fn add_payments<'a>(
+    batch: &mut Batch<'a, '_>,
+    from: &'a AccountView,
+    authority: &'a AccountView,
+    payments: &[Payment<'a>],
+) -> Result<bool> {
+    let mut any = false;
+    for payment in payments.iter().filter(|payment| payment.amount > 0) {
+        Transfer::new(from, payment.to, authority, payment.amount).into_batch(batch)?;
+        any = true;
+    }
+    Ok(any)
+}
+
 /// One call with all payments and what `last` adds, which says whether it added anything.
 #[inline(always)]
 fn batch<'a>(
@@ -146,15 +182,8 @@ fn batch<'a>(
     let mut metas = [const { MaybeUninit::<InstructionAccount>::uninit() }; 3 * (MAX_PAYMENTS + 1)];
     let mut accounts = [const { MaybeUninit::<CpiAccount>::uninit() }; 3 * (MAX_PAYMENTS + 1)];
     let mut batch = Batch::new(&mut data, &mut metas, &mut accounts)?;
-    let mut empty = true;
-    for payment in payments.iter().filter(|payment| payment.amount > 0) {
-        Transfer::new(from, payment.to, authority, payment.amount).into_batch(&mut batch)?;
-        empty = false;
-    }
-    if last(&mut batch)? {
-        empty = false;
-    }
-    if empty {
+    let paid = add_payments(&mut batch, from, authority, payments)?;
+    if !last(&mut batch)? && !paid {
         return Ok(());
     }
     batch.invoke_signed(&[CpiSigner::from(seeds)])

@@ -158,13 +158,10 @@ impl Localnet {
         Ok(())
     }
 
-    /// LMR base units from the early-participant pool.
+    /// LMR base units from the early-participant pool, whose grants vest at once on this network.
     pub async fn grant_lmr(&self, address: &Address, amount: u64) -> Result<(), Error> {
         let authority = self.authority.pubkey();
-        let instructions = [
-            lumora_client::token::create_lmr_account(&authority, address),
-            lumora_client::rewards::grant(&authority, address, amount),
-        ];
+        let instructions = lumora_client::rewards::grant_at_once(&authority, address, amount);
         self.sender().send(&instructions, &[]).await?;
         Ok(())
     }

@@ -2,12 +2,15 @@
 
 use lumora_interface::{bandwidth, event_authority, registry, rewards};
 use solana_address::Address;
-use solana_instruction::Instruction;
+use solana_instruction::{AccountMeta, Instruction};
 
 use super::{SYSTEM_PROGRAM, TOKEN_PROGRAM, build};
-use crate::world::{EPOCH_SECONDS, FIRST_AMOUNT, START};
+use crate::{
+    tokens::{ASSOCIATED_TOKEN_PROGRAM, associated_account},
+    world::{EPOCH_SECONDS, FIRST_AMOUNT, START},
+};
 
-/// The emission schedule in tests.
+/// The emission schedule in tests. Grants vest at once, and there is no circuit breaker.
 pub fn schedule() -> lumora_rewards::instructions::InitializeRewardsArguments {
     lumora_rewards::instructions::InitializeRewardsArguments {
         genesis: START,
@@ -16,6 +19,10 @@ pub fn schedule() -> lumora_rewards::instructions::InitializeRewardsArguments {
         first_amount: FIRST_AMOUNT,
         decay: 500,
         cap: rewards::SUPPLY_CAP - rewards::EARLY_POOL_AMOUNT,
+        vesting_cliff_seconds: 0,
+        vesting_seconds: 0,
+        breaker_limit: 0,
+        breaker_seconds: 0,
     }
 }
 
@@ -38,6 +45,7 @@ pub fn initialize_rewards_with(
             mint: rewards::MINT,
             pool: rewards::POOL,
             early_pool: rewards::EARLY_POOL,
+            fees: rewards::FEES,
             token_program: TOKEN_PROGRAM,
             system_program: SYSTEM_PROGRAM,
             event_authority: event_authority(&rewards::ID),
@@ -64,8 +72,8 @@ pub fn fund_epoch(epoch: u64) -> Instruction {
     )
 }
 
-/// `rewards.claim`
-pub fn claim(payer: &Address, node: &Address, destination: &Address) -> Instruction {
+/// `rewards.claim` into a token account of the node's owner.
+pub fn claim(payer: &Address, node: &Address, owner: &Address, destination: &Address) -> Instruction {
     build(
         rewards::ID,
         lumora_rewards::accounts::Claim {
@@ -77,7 +85,9 @@ pub fn claim(payer: &Address, node: &Address, destination: &Address) -> Instruct
             mint: rewards::MINT,
             pool: rewards::POOL,
             destination: *destination,
+            owner: *owner,
             token_program: TOKEN_PROGRAM,
+            associated_token_program: ASSOCIATED_TOKEN_PROGRAM,
             system_program: SYSTEM_PROGRAM,
             event_authority: event_authority(&rewards::ID),
             program: rewards::ID,
@@ -86,23 +96,120 @@ pub fn claim(payer: &Address, node: &Address, destination: &Address) -> Instruct
     )
 }
 
-/// `rewards.grant`
-pub fn grant(authority: &Address, destination: &Address, amount: u64) -> Instruction {
-    build(
+/// `rewards.claim_many` of these nodes, each with the token account that is to be paid.
+pub fn claim_many(nodes: &[(Address, Address)]) -> Instruction {
+    let mut instruction = build(
         rewards::ID,
-        lumora_rewards::accounts::Grant {
-            authority: *authority,
-            network: registry::NETWORK,
+        lumora_rewards::accounts::ClaimMany {
             emission: rewards::EMISSION,
-            mint: rewards::MINT,
-            early_pool: rewards::EARLY_POOL,
-            destination: *destination,
+            pool: rewards::POOL,
             token_program: TOKEN_PROGRAM,
             event_authority: event_authority(&rewards::ID),
             program: rewards::ID,
         },
+        lumora_rewards::instruction::ClaimMany {},
+    );
+    for (node, destination) in nodes {
+        instruction.accounts.extend([
+            AccountMeta::new_readonly(bandwidth::attestation_address(node).0, false),
+            AccountMeta::new(rewards::reward_address(node).0, false),
+            AccountMeta::new(*destination, false),
+        ]);
+    }
+    instruction
+}
+
+/// `rewards.grant`
+pub fn grant(authority: &Address, recipient: &Address, index: u32, amount: u64) -> Instruction {
+    build(
+        rewards::ID,
+        lumora_rewards::accounts::AllocateGrant {
+            authority: *authority,
+            network: registry::NETWORK,
+            emission: rewards::EMISSION,
+            early_pool: rewards::EARLY_POOL,
+            recipient: *recipient,
+            grant: rewards::grant_address(recipient, index).0,
+            system_program: SYSTEM_PROGRAM,
+            event_authority: event_authority(&rewards::ID),
+            program: rewards::ID,
+        },
         lumora_rewards::instruction::Grant {
+            index,
             arguments: lumora_rewards::instructions::GrantArguments { amount },
+        },
+    )
+}
+
+/// `rewards.release` into the recipient's associated token account.
+pub fn release(recipient: &Address, index: u32, rent_payer: &Address) -> Instruction {
+    build(
+        rewards::ID,
+        lumora_rewards::accounts::Release {
+            grant: rewards::grant_address(recipient, index).0,
+            emission: rewards::EMISSION,
+            mint: rewards::MINT,
+            early_pool: rewards::EARLY_POOL,
+            destination: associated_account(recipient, &rewards::MINT),
+            rent_payer: *rent_payer,
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&rewards::ID),
+            program: rewards::ID,
+        },
+        lumora_rewards::instruction::Release {},
+    )
+}
+
+/// `rewards.set_breaker`
+pub fn set_breaker(authority: &Address, limit: u64, seconds: u32) -> Instruction {
+    build(
+        rewards::ID,
+        lumora_rewards::accounts::SetBreaker {
+            authority: *authority,
+            network: registry::NETWORK,
+            emission: rewards::EMISSION,
+        },
+        lumora_rewards::instruction::SetBreaker {
+            arguments: lumora_rewards::instructions::SetBreakerArguments { limit, seconds },
+        },
+    )
+}
+
+/// `rewards.burn_fees`; the rest goes to the authority's associated token account.
+pub fn burn_fees(authority: &Address) -> Instruction {
+    build(
+        rewards::ID,
+        lumora_rewards::accounts::BurnFees {
+            network: registry::NETWORK,
+            emission: rewards::EMISSION,
+            mint: rewards::MINT,
+            fees: rewards::FEES,
+            destination: associated_account(authority, &rewards::MINT),
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&rewards::ID),
+            program: rewards::ID,
+        },
+        lumora_rewards::instruction::BurnFees {},
+    )
+}
+
+/// `rewards.create_metadata`
+pub fn create_metadata(authority: &Address, name: &str, symbol: &str, uri: &str) -> Instruction {
+    build(
+        rewards::ID,
+        lumora_rewards::accounts::CreateMetadata {
+            authority: *authority,
+            network: registry::NETWORK,
+            emission: rewards::EMISSION,
+            mint: rewards::MINT,
+            metadata: rewards::METADATA,
+            metadata_program: rewards::TOKEN_METADATA,
+            system_program: SYSTEM_PROGRAM,
+        },
+        lumora_rewards::instruction::CreateMetadata {
+            name: name.to_owned(),
+            symbol: symbol.to_owned(),
+            uri: uri.to_owned(),
         },
     )
 }

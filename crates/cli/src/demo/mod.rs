@@ -14,7 +14,7 @@ mod supervisor;
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail};
-use lumora_client::{Sender, location::Location, rewards, token};
+use lumora_client::{Sender, location::Location, rewards};
 use lumora_data::{
     address::is_public,
     fetch::{FetchOptions, Fetcher, MAX_PUBLIC_RATE},
@@ -292,6 +292,7 @@ impl Flow<'_> {
             .map(|(oracle, address)| Oracle {
                 key: oracle.key.address().into(),
                 endpoint: address.measure,
+                owner: None,
             })
             .collect();
         settings.network.minimum_bond = processes::BOND / 2;
@@ -304,12 +305,8 @@ impl Flow<'_> {
         let mut grants = vec![(cast.client.address(), CLIENT_LMR), (cast.buyer.address(), BUYER_LMR)];
         grants.extend(cast.nodes.iter().map(|node| (node.owner.address(), processes::BOND)));
         for (recipient, amount) in grants {
-            let instructions = [
-                token::create_lmr_account(&authority, &recipient),
-                rewards::grant(&authority, &recipient, amount),
-            ];
             sender
-                .send(&instructions, &[])
+                .send(&rewards::grant_at_once(&authority, &recipient, amount), &[])
                 .await
                 .with_context(|| format!("no LMR could be granted to {recipient}"))?;
         }

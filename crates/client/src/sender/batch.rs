@@ -50,8 +50,14 @@ impl Sender {
                 .iter()
                 .map(|&index| {
                     let instructions = &batch.transactions[index];
-                    let composed =
-                        Composed::new(&self.payer, instructions, batch.compute_units, price, blockhash.hash)?;
+                    let composed = Composed::new(
+                        &self.payer,
+                        instructions,
+                        batch.compute_units,
+                        price,
+                        blockhash.hash,
+                        &self.tables,
+                    )?;
                     let transaction = composed.sign(&self.payer, signers)?;
                     last = transaction.signatures[0];
                     Ok(Pending {

@@ -1,7 +1,7 @@
 //! A transaction's message: the compute budget in front, then the caller's instructions.
 
 use {
-    crate::Error,
+    crate::{Error, lookup::LookupTable},
     solana_address::Address,
     solana_compute_budget_interface::ComputeBudgetInstruction,
     solana_hash::Hash,
@@ -30,6 +30,7 @@ impl Composed {
         compute_limit: Option<u32>,
         price: u64,
         blockhash: Hash,
+        tables: &[LookupTable],
     ) -> Result<Self, Error> {
         let mut all = Vec::with_capacity(instructions.len() + 2);
         all.extend(compute_limit.map(ComputeBudgetInstruction::set_compute_unit_limit));
@@ -39,7 +40,7 @@ impl Composed {
         let added = all.len();
         all.extend_from_slice(instructions);
         let message =
-            v0::Message::try_compile(&payer.pubkey(), &all, &[], blockhash).map_err(|error| Error::TooLarge {
+            v0::Message::try_compile(&payer.pubkey(), &all, tables, blockhash).map_err(|error| Error::TooLarge {
                 reason: error.to_string(),
             })?;
         let composed = Self {
@@ -106,7 +107,10 @@ fn signer<'a>(address: &Address, payer: &'a Keypair, signers: &[&'a Keypair]) ->
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use {super::*, crate::instruction};
+    use {
+        super::*,
+        crate::{instruction, lookup, rewards},
+    };
 
     fn instruction(bytes: usize, signer: Address) -> Instruction {
         let accounts = vec![instruction::readonly_signer(signer)];
@@ -120,7 +124,15 @@ mod tests {
     #[test]
     fn a_missing_signer_is_named() {
         let (payer, other) = (Keypair::new(), Keypair::new());
-        let composed = Composed::new(&payer, &[instruction(1, other.pubkey())], Some(1), 0, Hash::default()).unwrap();
+        let composed = Composed::new(
+            &payer,
+            &[instruction(1, other.pubkey())],
+            Some(1),
+            0,
+            Hash::default(),
+            &[],
+        )
+        .unwrap();
         assert!(
             composed
                 .sign(&payer, &[])
@@ -142,9 +154,56 @@ mod tests {
                 Some(1),
                 1,
                 Hash::default(),
+                &[],
             )
         };
         assert!(compose(900).is_ok());
         assert!(compose(1_200).err().unwrap().to_string().contains("of at most 1232"));
+    }
+
+    #[test]
+    fn claims_of_sixteen_owners_fit_only_with_a_lookup_table() {
+        let payer = Keypair::new();
+        let nodes: Vec<_> = (0..16)
+            .map(|seed| {
+                (
+                    Address::new_from_array([seed; 32]),
+                    Address::new_from_array([100 + seed; 32]),
+                )
+            })
+            .collect();
+        let claims = [rewards::claim_many(&nodes)];
+        let compose = |tables: &[LookupTable]| Composed::new(&payer, &claims, Some(1), 1, Hash::default(), tables);
+        assert!(compose(&[]).is_err());
+        let (table, _) = lookup::create(&payer.pubkey(), 1, &lookup::addresses(&claims));
+        let transaction = compose(&[table]).unwrap().sign(&payer, &[]).unwrap();
+        assert_eq!(transaction.message.address_table_lookups().unwrap().len(), 1);
+        assert_eq!(transaction.message.static_account_keys()[0], payer.pubkey());
+    }
+
+    #[test]
+    fn claims_of_twelve_nodes_of_one_owner_fit_without_a_table() {
+        let payer = Keypair::new();
+        let owner = Address::new_from_array([200; 32]);
+        let fleet = |count| -> Vec<_> {
+            (0..count)
+                .map(|seed| (Address::new_from_array([seed; 32]), owner))
+                .collect()
+        };
+        let strangers = |count| -> Vec<_> {
+            (0..count)
+                .map(|seed| {
+                    (
+                        Address::new_from_array([seed; 32]),
+                        Address::new_from_array([100 + seed; 32]),
+                    )
+                })
+                .collect()
+        };
+        let fits = |nodes: Vec<_>| {
+            Composed::new(&payer, &[rewards::claim_many(&nodes)], Some(1), 1, Hash::default(), &[]).is_ok()
+        };
+        assert!(fits(fleet(12)) && !fits(fleet(13)));
+        assert!(fits(strangers(8)) && !fits(strangers(9)));
     }
 }

@@ -17,7 +17,7 @@ pub use {
 };
 
 use {
-    crate::{Connection, Error, Refusal, fees},
+    crate::{Connection, Error, Refusal, fees, lookup::LookupTable},
     compose::Composed,
     solana_address::Address,
     solana_instruction::Instruction,
@@ -55,6 +55,7 @@ pub struct Sender {
     connection: Connection,
     payer: Arc<Keypair>,
     options: Arc<SenderOptions>,
+    tables: Arc<[LookupTable]>,
 }
 
 impl Sender {
@@ -73,6 +74,7 @@ impl Sender {
             connection,
             payer: payer.into(),
             options: Arc::new(options),
+            tables: Arc::new([]),
         }
     }
 
@@ -93,6 +95,14 @@ impl Sender {
     pub fn paid_by(&self, payer: impl Into<Arc<Keypair>>) -> Self {
         Self {
             payer: payer.into(),
+            ..self.clone()
+        }
+    }
+
+    /// The same, taking addresses from these lookup tables wherever a transaction has one that they hold.
+    pub fn with_lookup_tables(&self, tables: impl Into<Arc<[LookupTable]>>) -> Self {
+        Self {
+            tables: tables.into(),
             ..self.clone()
         }
     }
@@ -148,7 +158,14 @@ impl Sender {
         let mut sent = Vec::new();
         for signing in 1..=self.options.signings {
             let blockhash = self.blockhash().await?;
-            let composed = Composed::new(&self.payer, instructions, Some(limit), price, blockhash.hash)?;
+            let composed = Composed::new(
+                &self.payer,
+                instructions,
+                Some(limit),
+                price,
+                blockhash.hash,
+                &self.tables,
+            )?;
             let transaction = composed.sign(&self.payer, signers)?;
             sent.push(transaction.signatures[0]);
             if let Some((signature, slot)) = self
@@ -184,6 +201,7 @@ impl Sender {
             Some(SenderOptions::MAX_COMPUTE_UNITS),
             1,
             Default::default(),
+            &self.tables,
         )?;
         composed.check_signers(&self.payer, signers)?;
         let transaction = composed.unsigned();

@@ -4,7 +4,8 @@
 #[macro_export]
 macro_rules! initialize_rewards_arguments {
     ($(#[$attribute:meta])*) => {
-        /// Arguments of `initialize`: the emission schedule. Amounts are LMR base units.
+        /// Arguments of `initialize`: the emission schedule, how grants vest, and the circuit breaker. Amounts are LMR base
+        /// units.
         $(#[$attribute])*
         pub struct InitializeRewardsArguments {
             /// Unix time at which epoch 0 begins.
@@ -19,6 +20,14 @@ macro_rules! initialize_rewards_arguments {
             pub decay: u16,
             /// Most that all epochs together may mint; with the early-participant pool at most the supply cap.
             pub cap: u64,
+            /// Seconds after a grant during which nothing of it vests.
+            pub vesting_cliff_seconds: u32,
+            /// Seconds after which all of a grant has vested; zero: at once. At least the cliff.
+            pub vesting_seconds: u32,
+            /// Circuit breaker: most that may be claimed in one window; zero switches it off.
+            pub breaker_limit: u64,
+            /// Circuit breaker: seconds of a window.
+            pub breaker_seconds: u32,
         }
     };
 }
@@ -27,7 +36,7 @@ macro_rules! initialize_rewards_arguments {
 #[macro_export]
 macro_rules! grant_arguments {
     ($(#[$attribute:meta])*) => {
-        /// Arguments of `grant`.
+        /// Arguments of `grant`, after the index of the recipient's grant, u32 little endian.
         $(#[$attribute])*
         pub struct GrantArguments {
             /// LMR base units.
@@ -36,4 +45,19 @@ macro_rules! grant_arguments {
     };
 }
 
-plain_arguments!(initialize_rewards_arguments, grant_arguments);
+/// Declares [`SetBreakerArguments`].
+#[macro_export]
+macro_rules! set_breaker_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `set_breaker`.
+        $(#[$attribute])*
+        pub struct SetBreakerArguments {
+            /// Most LMR base units that may be claimed in one window; zero switches the breaker off.
+            pub limit: u64,
+            /// Seconds of a window.
+            pub seconds: u32,
+        }
+    };
+}
+
+plain_arguments!(initialize_rewards_arguments, grant_arguments, set_breaker_arguments);

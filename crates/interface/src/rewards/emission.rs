@@ -1,8 +1,9 @@
 //! How much LMR may be minted, and how much was.
 
 use lumora_core::{
-    emission::Schedule,
+    emission::{Breaker, Schedule},
     units::{Bps, Lmr, Seconds},
+    vesting::Vesting,
 };
 
 use crate::Address;
@@ -11,8 +12,8 @@ use crate::Address;
 #[macro_export]
 macro_rules! emission_account {
     ($(#[$attribute:meta])*) => {
-        /// The emission schedule and what was minted under it. This account is also the authority of the mint, of the pool
-        /// and of the early-participant pool. Amounts are LMR base units.
+        /// The emission schedule and what was minted under it. This account is also the authority of the mint and of the
+        /// program's token accounts: the pool, the early-participant pool and the fees. Amounts are LMR base units.
         $(#[$attribute])*
         pub struct Emission {
             /// Layout version.
@@ -25,8 +26,8 @@ macro_rules! emission_account {
             pub pool_bump: u8,
             /// Bump of the early-participant pool's address.
             pub early_bump: u8,
-            /// Zero.
-            pub _padding: u8,
+            /// Bump of the fees' token account; zero in accounts that are older than it.
+            pub fees_bump: u8,
             /// How much less each cycle mints than the one before, in basis points.
             pub decay: u16,
             /// The LMR mint.
@@ -49,7 +50,7 @@ macro_rules! emission_account {
             pub claimed: u64,
             /// Minted into the early-participant pool at genesis.
             pub early_minted: u64,
-            /// Granted from the early-participant pool so far.
+            /// Granted from the early-participant pool so far, be it released or not.
             pub early_granted: u64,
             /// Burned of fees so far.
             pub burned: u64,
@@ -62,9 +63,15 @@ macro_rules! emission_account {
             /// Circuit breaker: seconds of a window.
             pub breaker_seconds: u32,
             /// Zero.
-            pub _padding_2: u32,
+            pub _padding: u32,
+            /// Granted from the early-participant pool, but not released yet.
+            pub early_outstanding: u64,
+            /// Seconds after a grant during which nothing of it vests.
+            pub vesting_cliff_seconds: u32,
+            /// Seconds after which all of a grant has vested; zero: at once.
+            pub vesting_seconds: u32,
             /// Room for later fields; zero.
-            pub _reserved: [u8; 128],
+            pub _reserved: [u8; 112],
         }
     };
 }
@@ -86,6 +93,25 @@ impl Emission {
             epochs_per_cycle: self.epochs_per_cycle,
             decay: Bps(self.decay),
             cap: Lmr(self.cap),
+        }
+    }
+
+    /// The circuit breaker as the rule in `core` takes it.
+    pub fn breaker(&self) -> Breaker {
+        Breaker {
+            limit: Lmr(self.breaker_limit),
+            seconds: self.breaker_seconds,
+            used: Lmr(self.breaker_used),
+            since: Seconds(self.breaker_since),
+        }
+    }
+
+    /// How a grant of that time vests, as the rule in `core` takes it.
+    pub fn vesting(&self, starts_at: Seconds) -> Vesting {
+        Vesting {
+            starts_at,
+            cliff_seconds: self.vesting_cliff_seconds,
+            seconds: self.vesting_seconds,
         }
     }
 }

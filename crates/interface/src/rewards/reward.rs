@@ -23,8 +23,8 @@ macro_rules! reward_account {
             pub claimed_at: i64,
             /// Who paid the rent and gets it back.
             pub rent_payer: Address,
-            /// Room for later fields; zero.
-            pub _reserved: [u8; 32],
+            /// Wallet that owns the node, which never changes; zero until the first `claim` that writes it.
+            pub owner: Address,
         }
     };
 }

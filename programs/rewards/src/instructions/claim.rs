@@ -1,7 +1,12 @@
 //! Pays a node's owner what its attestation says beyond what was claimed before.
 
-use anchor_lang::{cpi::CpiSigner, prelude::*};
-use anchor_spl::{mint::Mint, token::TokenAccount};
+use anchor_lang::{
+    Id,
+    cpi::{CpiSigner, InstructionAccount, InstructionView, find_and_verify_program_address},
+    pinocchio::cpi::invoke,
+    prelude::*,
+};
+use anchor_spl::{associated_token::AssociatedToken, mint::Mint, token::TokenAccount};
 use lumora_core::units::Lmr;
 use lumora_interface::{bandwidth::Attestation, registry::Node, rewards as interface, self_call, tokens};
 
@@ -16,8 +21,8 @@ use crate::{
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Claim {
-    /// Pays for the reward's account the first time.
-    #[account(mut)]
+    /// Pays for the reward's account the first time, and for the owner's token account if there is none. May be the owner.
+    #[account(mut, unsafe(dup))]
     pub payer: Signer,
     /// The node; its owner and discriminator are checked.
     pub node: Account<Node>,
@@ -36,12 +41,19 @@ pub struct Claim {
     /// LMR waiting to be claimed.
     #[account(mut, address = interface::POOL @ RewardsError::WrongPool)]
     pub pool: Account<TokenAccount>,
-    /// A token account of the node's owner.
+    /// Any LMR token account of the node's owner. The associated one is created if it does not exist.
+    /// CHECK: program, mint and owner are checked in the handler.
     #[account(mut)]
-    pub destination: Account<TokenAccount>,
+    pub destination: UncheckedAccount,
+    /// The node's owner.
+    /// CHECK: the wallet that the node names.
+    #[account(address = node.owner @ RewardsError::WrongOwner)]
+    pub owner: UncheckedAccount,
     /// Moves the LMR.
     pub token_program: Program<Token>,
-    /// Creates the reward's account.
+    /// Creates the owner's token account.
+    pub associated_token_program: Program<AssociatedToken>,
+    /// Creates the accounts.
     pub system_program: Program<System>,
 }
 
@@ -49,11 +61,8 @@ pub(crate) fn handler(ctx: &mut Context<Claim>) -> Result<()> {
     let now = Clock::get()?.unix_timestamp;
     let node = *ctx.accounts.node.address();
     let owner = ctx.accounts.node.owner;
-    let (lifetime, epoch) = (
-        ctx.accounts.attestation.cumulative_reward,
-        ctx.accounts.attestation.epoch,
-    );
-    check_token_accounts(&ctx.accounts, &owner)?;
+    let lifetime = ctx.accounts.attestation.cumulative_reward;
+    let epoch = ctx.accounts.attestation.epoch;
 
     let payer = *ctx.accounts.payer.address();
     let reward = &mut *ctx.accounts.reward;
@@ -64,19 +73,22 @@ pub(crate) fn handler(ctx: &mut Context<Claim>) -> Result<()> {
         reward.rent_payer = payer;
     }
     require!(anchor_lang::address_eq(&reward.node, &node), RewardsError::WrongReward);
-    let amount = lifetime.checked_sub(reward.claimed).ok_or(RewardsError::RewardFell)?;
-    if amount == 0 {
+    reward.owner = owner;
+    let due = reward.due(lifetime)?;
+    if due == 0 {
         return Ok(());
     }
-    reward.claimed = lifetime;
-    reward.claimed_at = now;
 
     let bump = [ctx.accounts.emission.bump];
     let accounts = &mut ctx.accounts;
+    open_destination(accounts)?;
+    check_token_accounts(accounts, &owner)?;
+    let amount = accounts.emission.claim(due, now)?;
+    require!(amount > 0, RewardsError::BreakerTripped);
     require!(accounts.pool.amount() >= amount, RewardsError::PoolShort);
-    let claimed = accounts.emission.claimed.checked_add(amount);
-    accounts.emission.claimed = claimed.ok_or(RewardsError::Overflow)?;
     accounts.emission.invariant()?;
+    accounts.reward.pay(amount, now)?;
+    let claimed = accounts.reward.claimed;
     tokens::transfer_checked(
         [
             accounts.pool.account(),
@@ -95,7 +107,7 @@ pub(crate) fn handler(ctx: &mut Context<Claim>) -> Result<()> {
             node,
             owner,
             amount,
-            claimed: lifetime,
+            claimed,
             epoch,
         },
         ctx.accounts.event_authority.account(),
@@ -105,15 +117,53 @@ pub(crate) fn handler(ctx: &mut Context<Claim>) -> Result<()> {
     Ok(())
 }
 
+/// Creates the owner's associated LMR token account if the destination does not exist. Lamports that somebody has sent there
+/// do not make it exist.
+fn open_destination(accounts: &Claim) -> Result<()> {
+    if !accounts.destination.account().owned_by(&System::id()) {
+        return Ok(());
+    }
+    let (token_program, owner) = (Token::id(), accounts.owner.address());
+    find_and_verify_program_address(
+        &[owner.as_ref(), token_program.as_ref(), interface::MINT.as_ref()],
+        &AssociatedToken::id(),
+        accounts.destination.address(),
+    )
+    .map_err(|_| RewardsError::WrongTokenAccount)?;
+    invoke(
+        &InstructionView {
+            program_id: &AssociatedToken::id(),
+            accounts: &[
+                InstructionAccount::writable_signer(accounts.payer.address()),
+                InstructionAccount::writable(accounts.destination.address()),
+                InstructionAccount::readonly(owner),
+                InstructionAccount::readonly(accounts.mint.address()),
+                InstructionAccount::readonly(accounts.system_program.address()),
+                InstructionAccount::readonly(accounts.token_program.address()),
+            ],
+            // `Create`
+            data: &[0],
+        },
+        &[
+            accounts.payer.account(),
+            accounts.destination.account(),
+            accounts.owner.account(),
+            accounts.mint.account(),
+            accounts.system_program.account(),
+            accounts.token_program.account(),
+        ],
+    )
+}
+
 /// Whether value can only move from the program's pool to the owner of the node.
 fn check_token_accounts(accounts: &Claim, owner: &Address) -> Result<()> {
-    let (pool, destination) = (&accounts.pool, &accounts.destination);
+    let pool = &accounts.pool;
     require!(
         pool.mint() == &interface::MINT && pool.owner() == accounts.emission.address(),
         RewardsError::WrongPool
     );
     require!(
-        destination.mint() == &interface::MINT && destination.owner() == owner,
+        tokens::is_token_account_of(accounts.destination.account(), &interface::MINT, owner),
         RewardsError::WrongTokenAccount
     );
     Ok(())

@@ -1,6 +1,6 @@
 //! Mints the rewards of a final epoch into the pool.
 
-use anchor_lang::{cpi::CpiSigner, prelude::*};
+use anchor_lang::{AnchorAccount, cpi::CpiSigner, prelude::*};
 use anchor_spl::{mint::Mint, token::TokenAccount};
 use lumora_core::units::{Lmr, Seconds};
 use lumora_interface::{bandwidth::Epoch, rewards as interface, self_call, tokens};
@@ -11,8 +11,9 @@ use crate::{constants::VERSION, error::RewardsError, events::EpochFunded, state:
 #[event_cpi]
 #[derive(Accounts)]
 pub struct FundEpoch {
-    /// The epoch; its owner and discriminator are checked.
-    pub epoch: Account<Epoch>,
+    /// The epoch.
+    /// CHECK: owner and discriminator are checked in the handler.
+    pub epoch: UncheckedAccount,
     /// The emission.
     #[account(mut, seeds = [b"emission"], bump)]
     pub emission: Account<Emission>,
@@ -28,9 +29,7 @@ pub struct FundEpoch {
 
 pub(crate) fn handler(ctx: &mut Context<FundEpoch>) -> Result<()> {
     let now = Clock::get()?.unix_timestamp;
-    let epoch = &*ctx.accounts.epoch;
-    require!(epoch.is_final(now), RewardsError::NotFinal);
-    let (number, cumulative) = (epoch.epoch, epoch.cumulative_reward);
+    let (number, cumulative) = read_final(ctx.accounts.epoch.account(), now)?;
 
     let emission = &*ctx.accounts.emission;
     require!(number >= emission.fundable_from, RewardsError::EpochFunded);
@@ -45,7 +44,7 @@ pub(crate) fn handler(ctx: &mut Context<FundEpoch>) -> Result<()> {
         RewardsError::ScheduleExceeded
     );
     // Cumulative, so that an epoch which nobody funded is made up for by the next.
-    let amount = cumulative.checked_sub(emission.minted).ok_or(RewardsError::Overflow)?;
+    let amount = cumulative.checked_sub(emission.minted).ok_or(RewardsError::TotalFell)?;
 
     let authority = Some(ctx.accounts.emission.address());
     require!(ctx.accounts.mint.mint_authority() == authority, RewardsError::WrongMint);
@@ -81,4 +80,12 @@ pub(crate) fn handler(ctx: &mut Context<FundEpoch>) -> Result<()> {
         ctx.program_id,
     )?;
     Ok(())
+}
+
+/// Number and cumulative reward of an epoch that nobody can dispute any more. One that a dispute has opened again is not
+/// final, whatever it says.
+fn read_final(account: &AccountView, now: i64) -> Result<(u64, u64)> {
+    let epoch = Account::<Epoch>::load(*account).map_err(|_| RewardsError::WrongEpoch)?;
+    require!(epoch.is_final(now), RewardsError::NotFinal);
+    Ok((epoch.epoch, epoch.cumulative_reward))
 }

@@ -1,11 +1,14 @@
-//! Creates the LMR mint and the program's two token accounts.
+//! Creates the LMR mint and the program's token accounts.
 
 use anchor_lang::{cpi::CpiSigner, prelude::*};
 use anchor_spl::{
     mint::{self, Mint},
     token::{self, TokenAccount},
 };
-use lumora_core::units::{Bps, Lmr};
+use lumora_core::{
+    emission::Breaker,
+    units::{Bps, Lmr},
+};
 use lumora_interface::{
     registry::{self, Network},
     rewards::EARLY_POOL_AMOUNT,
@@ -24,9 +27,9 @@ pub struct Initialize {
     #[account(mut, address = network.authority @ RewardsError::NotAuthority)]
     pub authority: Signer,
     /// The network.
-    #[account(address = registry::NETWORK)]
+    #[account(address = registry::NETWORK @ RewardsError::WrongNetwork)]
     pub network: Account<Network>,
-    /// The emission; authority of the mint and of both token accounts.
+    /// The emission; authority of the mint and of the token accounts.
     #[account(init, payer = authority, seeds = [b"emission"], bump)]
     pub emission: Account<Emission>,
     /// The LMR mint. It has no freeze authority: nobody can lock a holder's LMR.
@@ -38,6 +41,9 @@ pub struct Initialize {
     /// The early-participant pool.
     #[account(init, payer = authority, seeds = [b"early"], bump, token::mint = mint, token::authority = emission)]
     pub early_pool: Account<TokenAccount>,
+    /// The protocol's fees.
+    #[account(init, payer = authority, seeds = [b"fees"], bump, token::mint = mint, token::authority = emission)]
+    pub fees: Account<TokenAccount>,
     /// Creates the mint and the token accounts.
     pub token_program: Program<Token>,
     /// Creates the accounts.
@@ -52,6 +58,10 @@ pub(crate) fn handler(ctx: &mut Context<Initialize>, arguments: InitializeReward
             && arguments.decay <= Bps::ONE.0,
         RewardsError::ScheduleInvalid
     );
+    require!(
+        arguments.vesting_cliff_seconds <= arguments.vesting_seconds,
+        RewardsError::VestingInvalid
+    );
     let mint = *ctx.accounts.mint.address();
     let emission = &mut *ctx.accounts.emission;
     emission.version = VERSION;
@@ -59,6 +69,7 @@ pub(crate) fn handler(ctx: &mut Context<Initialize>, arguments: InitializeReward
     emission.mint_bump = ctx.bumps.mint;
     emission.pool_bump = ctx.bumps.pool;
     emission.early_bump = ctx.bumps.early_pool;
+    emission.fees_bump = ctx.bumps.fees;
     emission.decay = arguments.decay;
     emission.mint = mint;
     emission.genesis = arguments.genesis;
@@ -67,6 +78,18 @@ pub(crate) fn handler(ctx: &mut Context<Initialize>, arguments: InitializeReward
     emission.first_amount = arguments.first_amount;
     emission.cap = arguments.cap;
     emission.early_minted = EARLY_POOL_AMOUNT;
+    emission.vesting_cliff_seconds = arguments.vesting_cliff_seconds;
+    emission.vesting_seconds = arguments.vesting_seconds;
+    emission.breaker_limit = arguments.breaker_limit;
+    emission.breaker_seconds = arguments.breaker_seconds;
+    require!(
+        Breaker::is_valid(
+            Lmr(arguments.breaker_limit),
+            arguments.breaker_seconds,
+            &emission.plain().schedule()
+        ),
+        RewardsError::BreakerInvalid
+    );
     emission.invariant()?;
 
     let bump = [ctx.bumps.emission];
