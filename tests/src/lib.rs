@@ -7,6 +7,7 @@
 )]
 
 pub mod compute;
+pub mod fixtures;
 pub mod instructions;
 pub mod jobs;
 pub mod oracles;

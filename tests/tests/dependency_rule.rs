@@ -95,10 +95,10 @@ const LAYERS: &[Layer] = &[
         ],
         framework: Framework::Never,
     },
-    // A program that only tests load; it stands for itself.
+    // Programs that only tests load: each stands for itself, or for a program that calls another.
     Layer {
         folders: &["tests/programs/"],
-        may_use: &[],
+        may_use: &["lumora-interface"],
         framework: Framework::Freely,
     },
 ];

@@ -47,6 +47,7 @@ fn registry_instructions() {
             / lumora_registry::InitializeRegistryArguments {
                 guardian: address(3),
                 network_id: [4; 32],
+                notice_seconds: 17,
                 minimum_bond: 5,
                 shard_bond: 6,
                 unbonding_seconds: 7,
@@ -109,28 +110,131 @@ fn registry_instructions() {
 }
 
 #[test]
-fn bandwidth_instructions() {
-    let (payer, node) = (address(1), address(2));
-    let arguments = lumora_interface::bandwidth::InitializeOraclesArguments {
-        epoch_seconds: lumora_tests::world::EPOCH_SECONDS,
-        commit_seconds: lumora_tests::world::COMMIT_SECONDS,
-        dispute_seconds: lumora_tests::world::DISPUTE_SECONDS,
+fn instructions_that_govern_the_network() {
+    let (authority, other) = (address(1), address(2));
+    same(
+        &registry::propose_authority(&authority, &other),
+        &generated::propose_authority(&authority, &other),
+    );
+    same(
+        &registry::accept_authority(&other),
+        &generated::accept_authority(&other),
+    );
+    same(
+        &registry::set_guardian(&authority, &other),
+        &generated::set_guardian(&authority, &other),
+    );
+    same(
+        &registry::renounce_authority(&authority),
+        &generated::renounce_authority(&authority),
+    );
+    same(&registry::pause(&other, 5), &generated::pause(&other, 5));
+    same(&registry::unpause(&authority, 6), &generated::unpause(&authority, 6));
+
+    let parameters = lumora_interface::registry::NetworkParameters {
+        minimum_bond: 1,
+        shard_bond: 2,
+        unbonding_seconds: -3,
+        weights: [4, 5, 6, 7],
+        reference_kbps: 8,
+        half_distance_km: 9,
+        half_latency_us: 10,
+        max_wait_seconds: 11,
+        attestation_max_age_seconds: 12,
+        capacity_share: 13,
+        expiry_slash: 14,
+        protocol_fee: 15,
+        burn_share: 16,
+        _padding: [0; 4],
     };
     same(
-        &bandwidth::initialize(&payer, &arguments),
+        &registry::announce_parameters(&authority, &parameters),
+        &generated::announce_parameters(&authority, &parameters),
+    );
+    same(
+        &registry::withdraw_announcement(&authority),
+        &generated::withdraw_announcement(&authority),
+    );
+    same(&registry::apply_parameters(), &generated::apply_parameters());
+}
+
+#[test]
+fn instructions_that_take_bonds_back() {
+    let (owner, node) = (address(1), address(2));
+    let tokens = token::lmr_account(&owner);
+    same(
+        &registry::request_unbond(&owner, &node, 77),
+        &generated::request_unbond(&owner, &node, 77),
+    );
+    same(
+        &registry::withdraw_bond(&owner, &node),
+        &generated::withdraw_bond(&owner, &node, &tokens),
+    );
+    same(
+        &registry::close_node(&owner, &node, &owner),
+        &generated::close_node(&owner, &node, &tokens),
+    );
+    let (slasher, reporter, injured) = (address(3), address(4), address(5));
+    same(
+        &registry::slash(&slasher, &node, &reporter, &injured, 77),
+        &generated::slash(&slasher, &node, &reporter, &injured, 77),
+    );
+}
+
+#[test]
+fn bandwidth_instructions() {
+    let (payer, node) = (address(1), address(2));
+    same(
+        &bandwidth::initialize(&payer, &lumora_tests::world::ORACLES),
         &generated::initialize_oracles(&payer),
+    );
+    same(
+        &bandwidth::migrate_oracle_set(&payer),
+        &generated::migrate_oracle_set(&payer),
     );
 
     let arguments = lumora_interface::bandwidth::AddOracleArguments {
         key: address(3),
         endpoint: [1; 18],
+        owner: address(4),
     };
     same(
         &bandwidth::add_oracle(&payer, &arguments),
-        &generated::add_oracle(&payer, &address(3)),
+        &generated::add_oracle(&payer, &address(3), &address(4)),
+    );
+    same(
+        &bandwidth::update_oracle(&payer, &address(3), [5; 18]),
+        &generated::update_oracle(&payer, &address(3), [5; 18]),
+    );
+    same(
+        &bandwidth::create_oracle_vault(&payer),
+        &generated::create_oracle_vault(&payer),
+    );
+    let tokens = token::lmr_account(&payer);
+    same(
+        &bandwidth::deposit_oracle_bond(&payer, &address(3), 77),
+        &generated::deposit_oracle_bond(&payer, &address(3), &tokens, 77),
+    );
+    same(
+        &bandwidth::remove_oracle(&payer, &address(3)),
+        &generated::remove_oracle(&payer, &address(3)),
+    );
+    same(
+        &bandwidth::withdraw_oracle_bond(&payer, &address(3)),
+        &generated::withdraw_oracle_bond(&payer, &address(3), &tokens),
+    );
+    same(
+        &bandwidth::set_minimum_bond(&payer, 88),
+        &generated::set_minimum_bond(&payer, 88),
+    );
+    same(
+        &bandwidth::slash_node(&node, &payer),
+        &generated::slash_node(&node, &tokens),
     );
 
     same(&bandwidth::open_epoch(&payer, 9), &generated::open_epoch(&payer, 9));
+    same(&bandwidth::draw_seed(9), &generated::draw_seed(9));
+    same(&bandwidth::close_epoch(9, &payer), &generated::close_epoch(9, &payer));
 
     let arguments = lumora_interface::bandwidth::CommitBundleArguments {
         root: [3; 32],
@@ -162,6 +266,32 @@ fn bandwidth_instructions() {
         .copied()
         .collect();
     assert_eq!(keys, signed.map(|(key, _)| key.to_bytes()));
+
+    let other = lumora_interface::bandwidth::SubmitAttestationArguments {
+        root: [8; 32],
+        ..arguments
+    };
+    let (liar, digests) = (&oracles[0], [[12; 32], [13; 32]]);
+    let signatures = digests.map(|digest| liar.sign_message(&digest));
+    let [first, second, report] = bandwidth::report_equivocation(
+        9,
+        &payer,
+        &liar.pubkey(),
+        [
+            (&arguments, digests[0], signatures[0]),
+            (&other, digests[1], signatures[1]),
+        ],
+    );
+    same(
+        &report,
+        &generated::report_equivocation(9, &tokens, [&arguments, &other]),
+    );
+    for (precompile, (digest, signature)) in [first, second].iter().zip(digests.iter().zip(signatures)) {
+        same(
+            precompile,
+            &quorum::signatures_instruction(digest, &[(liar.pubkey(), signature)]),
+        );
+    }
 
     let leaf = Leaf {
         node: node.to_bytes(),
@@ -208,6 +338,10 @@ fn rewards_instructions() {
                 first_amount: 4,
                 decay: 5,
                 cap: 6,
+                vesting_cliff_seconds: 7,
+                vesting_seconds: 8,
+                breaker_limit: 9,
+                breaker_seconds: 10,
             }
     );
     same(
@@ -218,11 +352,32 @@ fn rewards_instructions() {
     let owner = address(3);
     same(
         &rewards::claim(&payer, &node, &owner),
-        &generated::claim(&payer, &node, &token::lmr_account(&owner)),
+        &generated::claim(&payer, &node, &owner, &token::lmr_account(&owner)),
+    );
+    let other = (address(4), address(5));
+    same(
+        &rewards::claim_many(&[(node, owner), other]),
+        &generated::claim_many(&[
+            (node, token::lmr_account(&owner)),
+            (other.0, token::lmr_account(&other.1)),
+        ]),
     );
     same(
-        &rewards::grant(&payer, &owner, 77),
-        &generated::grant(&payer, &token::lmr_account(&owner), 77),
+        &rewards::grant(&payer, &owner, 258, 77),
+        &generated::grant(&payer, &owner, 258, 77),
+    );
+    same(
+        &rewards::release(&owner, 258, &payer),
+        &generated::release(&owner, 258, &payer),
+    );
+    same(
+        &rewards::set_breaker(&payer, 77, 60),
+        &generated::set_breaker(&payer, 77, 60),
+    );
+    same(&rewards::burn_fees(&payer), &generated::burn_fees(&payer));
+    same(
+        &rewards::create_metadata(&payer, "Lumora", "LMR", "https://example.org"),
+        &generated::create_metadata(&payer, "Lumora", "LMR", "https://example.org"),
     );
 }
 

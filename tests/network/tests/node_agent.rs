@@ -135,6 +135,7 @@ impl World {
             .map(|index| Oracle {
                 key: keys::oracle(index).pubkey().into(),
                 endpoint: addresses[usize::from(index)].0,
+                owner: None,
             })
             .collect();
         options.funded = (0..ORACLES).map(|index| keys::oracle(index).pubkey()).collect();

@@ -67,6 +67,7 @@ impl World {
             .map(|index| Member {
                 key: keys::oracle(index).pubkey().into(),
                 endpoint: places[usize::from(index)].measure,
+                owner: None,
             })
             .collect();
         let localnet = Localnet::start(options).await.unwrap();
