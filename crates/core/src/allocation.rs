@@ -9,6 +9,16 @@ use crate::units::{Bps, Kbps};
 /// Load from which on a node gets no more work, as a share of its capacity.
 pub const LOAD_CEILING: Bps = Bps(8_000);
 
+/// Least number of shards that a node can state as its capacity: of a single one no part can be filled.
+pub const LEAST_CAPACITY: u16 = 2;
+
+/// Shards that a node of this capacity may hold at once, rounded down: rounded up, a node that states few would be filled
+/// altogether. See [`LEAST_CAPACITY`].
+pub fn shards_allowed(capacity: u16, ceiling: Bps) -> u16 {
+    // At most `capacity`.
+    ceiling.of(u64::from(capacity)) as u16
+}
+
 /// `C_i = min(B_i, U_i)`: what a node has, within what its provider allows.
 pub fn capacity(available: Kbps, limit: Kbps) -> Kbps {
     available.min(limit)
@@ -116,10 +126,9 @@ pub fn raw_scores(weights: RawWeights, candidates: &[Candidate]) -> Vec<u64> {
     const SCALE: u64 = 100_000_000; // a basis point in 10^-12
     let largest = u64::from(candidates.iter().map(|c| c.capacity).max().unwrap_or(0).max(1));
     let part = |weight: Bps, numerator: u32, denominator: u64| {
-        u64::from(weight.0)
-            .saturating_mul(SCALE)
-            .saturating_mul(u64::from(numerator))
-            / denominator.max(1)
+        let product = u128::from(u64::from(weight.0).saturating_mul(SCALE)).saturating_mul(u128::from(numerator));
+        // At most the weight in 10^-12: the numerator is at most the denominator.
+        (product / u128::from(denominator.max(1))) as u64
     };
     candidates
         .iter()
@@ -239,7 +248,85 @@ mod tests {
         );
     }
 
+    fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
+        let candidate = any::<[u32; 3]>().prop_map(|[proximity_ms, latency_ms, capacity]| Candidate {
+            proximity_ms,
+            latency_ms,
+            capacity,
+        });
+        prop::collection::vec(candidate, 1..8)
+    }
+
     proptest! {
+        #[test]
+        fn shares_are_the_quota_rounded_and_keep_the_order_of_the_capacities(
+            total in any::<u64>(), capacities in prop::collection::vec(any::<u64>(), 1..12),
+        ) {
+            let shares = by_capacity(total, &capacities);
+            let sum: u128 = capacities.iter().map(|c| u128::from(*c)).sum();
+            for (share, capacity) in shares.iter().zip(&capacities) {
+                let quota = u128::from(total) * u128::from(*capacity) / sum.max(1);
+                prop_assert!(u128::from(*share) == quota || u128::from(*share) == quota + 1);
+            }
+            for (i, a) in capacities.iter().enumerate() {
+                for (j, b) in capacities.iter().enumerate() {
+                    prop_assert!(a <= b || shares[i] >= shares[j], "{a} > {b}");
+                }
+            }
+        }
+
+        #[test]
+        fn raw_scores_are_bounded_and_rise_with_each_input(
+            candidates in candidates(), weights in any::<[u16; 3]>(), which in any::<prop::sample::Index>(), less in any::<u32>(),
+        ) {
+            let [alpha, beta, gamma] = weights.map(|weight| Bps(weight % 10_001));
+            let weights = RawWeights { alpha, beta, gamma };
+            let before = raw_scores(weights, &candidates);
+            let bound = [alpha, beta, gamma].iter().map(|weight| u64::from(weight.0) * 100).sum::<u64>();
+            prop_assert!(before.iter().all(|score| *score <= bound));
+            let index = which.index(candidates.len());
+            let it = candidates[index];
+            let nearer = Candidate { proximity_ms: it.proximity_ms.saturating_sub(less), ..it };
+            let quicker = Candidate { latency_ms: it.latency_ms.saturating_sub(less), ..it };
+            let larger = Candidate { capacity: it.capacity.saturating_add(less), ..it };
+            for better in [nearer, quicker, larger] {
+                let mut changed = candidates.clone();
+                changed[index] = better;
+                prop_assert!(raw_scores(weights, &changed)[index] >= before[index]);
+            }
+        }
+
+        #[test]
+        fn by_rank_fills_the_best_first(total in 0u64..100_000, candidates in candidates(), scores in prop::collection::vec(any::<u64>(), 0..8)) {
+            let candidates: Vec<Candidate> =
+                candidates.iter().map(|c| Candidate { capacity: c.capacity % 50_000, ..*c }).collect();
+            let allocation = by_rank(total, &scores, &candidates);
+            prop_assert_eq!(allocation.tasks.iter().sum::<u64>() + allocation.unallocated, total);
+            let ranked = candidates.len().min(scores.len());
+            for i in 0..ranked {
+                prop_assert!(allocation.tasks[i] <= u64::from(candidates[i].capacity));
+                for j in 0..ranked {
+                    // Nobody gets a task while a better one has room.
+                    let is_full = allocation.tasks[i] == u64::from(candidates[i].capacity);
+                    prop_assert!(scores[i] <= scores[j] || is_full || allocation.tasks[j] == 0);
+                }
+            }
+        }
+
+        #[test]
+        fn a_share_of_the_capacity_never_passes_the_ceiling(capacity in any::<u16>(), ceiling in any::<u16>()) {
+            let allowed = shards_allowed(capacity, Bps(ceiling));
+            prop_assert!(u64::from(allowed) * 10_000 <= u64::from(capacity) * u64::from(ceiling.min(10_000)));
+            prop_assert!(shards_allowed(capacity.saturating_add(1), Bps(ceiling)) >= allowed);
+            prop_assert!(shards_allowed(capacity, Bps(ceiling.saturating_add(1))) >= allowed);
+        }
+
+        #[test]
+        fn no_input_panics(total in any::<u64>(), capacities in prop::collection::vec(any::<u64>(), 0..12)) {
+            let allocation = with_load_ceiling(total, &capacities);
+            prop_assert!(allocation.tasks.iter().zip(&capacities).all(|(task, c)| *task <= LOAD_CEILING.of(*c)));
+        }
+
         #[test]
         fn every_task_is_placed_or_named(total in 0u64..100_000, capacities in prop::collection::vec(0u64..10_000, 0..12)) {
             let shares = by_capacity(total, &capacities);

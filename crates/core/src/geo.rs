@@ -1,10 +1,13 @@
 //! Coarse locations as unit vectors, so that a distance is one integer square root and no trigonometry.
+//!
+//! A component's step is 1/32,767 of the Earth's radius, 0.2 km; the cells that nodes may state are some 120 km wide.
 
 use crate::units::Kilometres;
 
 /// Length of a unit vector's components' scale: a component of 32,767 is 1.0.
 pub const SCALE: i16 = i16::MAX;
 
+/// Mean radius R1 of the Geodetic Reference System 1980 (Moritz, 2000), 6,371.0088 km.
 const EARTH_RADIUS_KM: u64 = 6_371;
 
 /// A point on the Earth as a vector of length [`SCALE`].
@@ -53,7 +56,7 @@ pub fn chord_distance(a: UnitVector, b: UnitVector) -> Kilometres {
 /// Whether `cell` is an H3 index of resolution 3, the only one that a node may state: finer ones would tell where a
 /// provider lives, coarser ones would let it claim to be near everything.
 ///
-/// Layout of an index: a zero bit, mode (4 bits, 1 for a cell), 3 reserved bits, resolution (4 bits), base cell (7 bits,
+/// Layout of an index (H3 documentation, "H3 Index Representations"): a zero bit, mode (4 bits, 1 for a cell), 3 reserved bits, resolution (4 bits), base cell (7 bits,
 /// below 122), then 15 digits of 3 bits, of which those past the resolution are 7 and the others below 7.
 pub fn is_coarse_cell(cell: u64) -> bool {
     let digit = |position: u32| (cell >> (45u32.saturating_sub(position.saturating_mul(3)))) & 7;
@@ -102,6 +105,35 @@ mod tests {
             prop_assert_eq!(chord_distance(a, a), Kilometres(0));
             if a.is_unit() && b.is_unit() {
                 prop_assert!(chord_distance(a, b).0 <= 12_750);
+            }
+        }
+
+        #[test]
+        fn no_way_round_is_shorter(a in any::<[i16; 3]>(), b in any::<[i16; 3]>(), c in any::<[i16; 3]>()) {
+            let [a, b, c] = [a, b, c].map(|[x, y, z]| UnitVector { x, y, z });
+            // Each distance is rounded down twice, by less than a kilometre and by less than a step of 0.2 km.
+            prop_assert!(chord_distance(a, c).0 <= chord_distance(a, b).0 + chord_distance(b, c).0 + 3);
+        }
+
+        #[test]
+        fn farther_along_an_axis_is_not_nearer(a in any::<[i16; 3]>(), x in any::<i16>(), more in 0i16..1_000) {
+            let [ax, y, z] = a;
+            let a = UnitVector { x: ax, y, z };
+            let away = if x >= ax { x.saturating_add(more) } else { x.saturating_sub(more) };
+            let [near, far] = [x, away].map(|x| UnitVector { x, y, z });
+            prop_assert!(chord_distance(a, far) >= chord_distance(a, near));
+        }
+
+        #[test]
+        fn a_coarse_cell_is_what_the_layout_says(base in 0u64..128, digits in any::<[u8; 3]>(), flipped in 0u32..64) {
+            let digits = digits.map(|digit| u64::from(digit & 7));
+            let used = digits.iter().fold(0, |bits, digit| bits << 3 | digit);
+            let cell = 0x083 << 52 | base << 45 | used << 36 | 0xf_ffff_ffff;
+            let is_valid = base < 122 && digits.iter().all(|digit| *digit < 7);
+            prop_assert_eq!(is_coarse_cell(cell), is_valid);
+            // Any bit outside base cell and used digits decides alone.
+            if !(36..52).contains(&flipped) {
+                prop_assert!(!is_coarse_cell(cell ^ 1 << flipped));
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use crate::hash::{Hash, sha256};
 
-/// The new head of the log after `event`: SHA-256(domain, head, length, event).
+/// The new head of the log after `event`: SHA-256(domain, head, event).
 pub fn extend(head: &Hash, event: &[u8]) -> Hash {
-    sha256(&[b"lumora log v1", head, &(event.len() as u64).to_le_bytes(), event])
+    sha256(&[b"lumora log v1", head, event])
 }
 
 #[cfg(test)]

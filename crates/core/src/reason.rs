@@ -45,6 +45,24 @@ reasons! {
     TooFewChallengers = 8, "Too few oracles measured this node for a figure that a minority could not bend.";
     /// Its challengers were shown forged answers.
     Forged = 9, "More than half of the challengers that measured this node report forged answers. Part of its bond is lost.";
+    /// Verdict on a result: its pages say something else.
+    SampleDiffers = 10, "The oracles fetched a sample of the pages again, and the records do not match. Part of the bond is lost.";
+    /// Verdict on a result: pages are missing.
+    PagesMissing = 11, "The oracles fetched pages that the result says cannot be had. Part of the bond is lost.";
+    /// Verdict on a result: nobody can check it.
+    ResultUnavailable = 12, "The records behind the result's root cannot be downloaded. Part of the bond is lost.";
+    /// The link was not full all the time.
+    Inconclusive = 13, "The link was not kept full, because a machine was too busy or the link's rate changes, so nothing can be said. Give the node more processor time.";
+}
+
+impl Reason {
+    /// Those for which a quorum of oracles may reject a result.
+    pub const VERDICTS: [Self; 3] = [Self::SampleDiffers, Self::PagesMissing, Self::ResultUnavailable];
+
+    /// Whether a result may be rejected for the reason with this code.
+    pub fn is_verdict(code: u8) -> bool {
+        Self::from_code(code).is_some_and(|reason| Self::VERDICTS.contains(&reason))
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Who may take a shard, and from when: the score of a node for a job, and the waiting time it earns.
 //!
 //! The public formula `W = alpha B/Bmax + beta 1/P + gamma 1/L`, with each term made bounded and safe at zero, and a
-//! fourth term for reputation. A term is a share between 0 and 10,000 bp, the weights sum to 10,000, and so does the
+//! fourth term for reputation. Half-way constants instead of bare reciprocals (`D / (D + distance)`, a rectangular
+//! hyperbola as in Michaelis-Menten kinetics) keep the order of 1/P and 1/L. A term is a share between 0 and 10,000 bp, the weights sum to 10,000, and so does the
 //! score's range.
 
 use crate::{
@@ -107,11 +108,14 @@ pub fn score(scoring: &Scoring, figures: &Figures) -> Bps {
     Bps(sum.min(u32::from(Bps::ONE.0)) as u16)
 }
 
+/// The longest jitter: a second, so that it never outweighs more than that of waiting.
+pub const LONGEST_JITTER_MILLIS: u16 = 999;
+
 /// Milliseconds by which equal scores are told apart: at most one second, from a hash that was not known when the job
 /// was written, so that nobody can aim for the front of the queue.
 pub fn jitter_millis(slot_hash: &Hash, node: &[u8; 32], shard: u32) -> u16 {
     let digest = sha256(&[b"lumora jitter v1", slot_hash, node, &shard.to_le_bytes()]);
-    u16::from_le_bytes([digest[0], digest[1]]) % 1_000
+    u16::from_le_bytes([digest[0], digest[1]]) % (LONGEST_JITTER_MILLIS + 1)
 }
 
 /// When a node may claim a shard that opened at `opened_at`: after `max_wait x (1 - score)` and the jitter, rounded up
@@ -154,6 +158,24 @@ mod tests {
         })
     }
 
+    /// Any parameters at all, normalised or not.
+    fn scoring() -> impl Strategy<Value = Scoring> {
+        (any::<[u16; 4]>(), any::<[u32; 3]>()).prop_map(|([bandwidth, proximity, latency, reputation], figures)| {
+            let [reference, half_distance, half_latency] = figures;
+            Scoring {
+                weights: Weights {
+                    bandwidth: Bps(bandwidth),
+                    proximity: Bps(proximity),
+                    latency: Bps(latency),
+                    reputation: Bps(reputation),
+                },
+                reference: Kbps(reference),
+                half_distance: Kilometres(half_distance),
+                half_latency: Micros(half_latency),
+            }
+        })
+    }
+
     #[test]
     fn a_perfect_node_waits_for_the_jitter_alone() {
         let best = Figures {
@@ -171,15 +193,36 @@ mod tests {
 
     proptest! {
         #[test]
-        fn better_figures_never_score_lower(a in figures(), more in 0u32..1_000_000) {
-            let s = score(&SCORING, &a);
+        fn better_figures_never_score_lower(scoring in scoring(), a in figures(), more in any::<u32>()) {
+            let s = score(&scoring, &a);
             prop_assert!(s <= Bps::ONE);
             let faster = Figures { attested: Kbps(a.attested.0.saturating_add(more)), ..a };
+            let freer = Figures { limit: Kbps(a.limit.0.saturating_add(more)), ..a };
             let nearer = Figures { distance: Kilometres(a.distance.0.saturating_sub(more)), ..a };
             let quicker = Figures { rtt: Micros(a.rtt.0.saturating_sub(more)), ..a };
-            for better in [faster, nearer, quicker] {
-                prop_assert!(score(&SCORING, &better) >= s);
+            let trusted = Figures { reputation: Bps(a.reputation.0.saturating_add(more as u16)), ..a };
+            for better in [faster, freer, nearer, quicker, trusted] {
+                prop_assert!(score(&scoring, &better) >= s);
             }
+        }
+
+        #[test]
+        fn every_term_is_a_share_and_the_score_lies_between_them(a in figures()) {
+            let Terms { bandwidth, proximity, latency, reputation } = terms(&SCORING, &a);
+            let all = [bandwidth, proximity, latency, reputation].map(|term| term.0);
+            let (least, most) = (all.iter().min().unwrap(), all.iter().max().unwrap());
+            prop_assert!(*most <= Bps::ONE.0);
+            // Each of the four products is rounded down.
+            let score = score(&SCORING, &a).0;
+            prop_assert!(score <= *most && score + 4 > *least);
+        }
+
+        #[test]
+        fn the_wait_is_bounded(opened in -1_000_000i64..1_000_000, wait in 0i64..100_000, score in any::<u16>(), node in any::<[u8; 32]>(), shard in any::<u32>()) {
+            let jitter = jitter_millis(&[7; 32], &node, shard);
+            prop_assert!(jitter <= LONGEST_JITTER_MILLIS);
+            let at = claimable_at(Seconds(opened), Seconds(wait), Bps(score), jitter).0;
+            prop_assert!((opened..=opened + wait + 1).contains(&at));
         }
 
         #[test]

@@ -1,14 +1,16 @@
 //! The delivery protocol between a seller, a buyer and a verifier, and the vectors that TypeScript checks as well.
 #![allow(clippy::unwrap_used)]
 
-use curve25519_dalek::{RistrettoPoint, ristretto::CompressedRistretto};
+use curve25519_dalek::{
+    RistrettoPoint, Scalar as DalekScalar, constants::RISTRETTO_BASEPOINT_POINT, ristretto::CompressedRistretto,
+};
 use lumora_core::delivery::{
     BASE_POINT, Delivery, DeliveryError, Point, Proof, SECOND_GENERATOR, SECOND_GENERATOR_SEED, Sale, Scalar,
     dalek::{BuyerSecret, Dalek, ListingSecret, open, prove},
     verify,
 };
 use serde::{Deserialize, Serialize};
-use sha2::Sha512;
+use sha2::{Digest, Sha256, Sha512};
 
 struct Parties {
     seller: ListingSecret,
@@ -217,6 +219,101 @@ fn stored_secrets_come_back_and_bad_ones_do_not() {
     assert!(ListingSecret::from_bytes(&[0xff; 32]).is_none());
 }
 
+/// The scalars r, a and k of a delivery, hashed as docs/delivery.md says.
+fn nonces(parties: &Parties, entropy: &[u8; 32]) -> [DalekScalar; 3] {
+    [0u8, 1, 2].map(|label| {
+        let mut hasher = Sha512::new();
+        hasher.update(b"lumora delivery nonce v1");
+        hasher.update([label]);
+        hasher.update(*parties.seller.to_bytes());
+        hasher.update(entropy);
+        for part in &parties.addresses {
+            hasher.update(part);
+        }
+        hasher.update(parties.listing_key.0);
+        hasher.update(parties.buyer_key.0);
+        DalekScalar::from_hash(hasher)
+    })
+}
+
+fn scalar(bytes: &[u8; 32]) -> DalekScalar {
+    Option::from(DalekScalar::from_canonical_bytes(*bytes)).unwrap()
+}
+
+/// T1, T2 and T3 as the verifier computes them.
+fn commitments(parties: &Parties, delivery: &Delivery) -> [RistrettoPoint; 3] {
+    let point = |point: &Point| CompressedRistretto(point.0).decompress().unwrap();
+    let (z1, z2) = (
+        scalar(&delivery.proof.secret_response.0),
+        scalar(&delivery.proof.ephemeral_response.0),
+    );
+    let c = DalekScalar::from(u128::from_le_bytes(delivery.proof.challenge));
+    [
+        z1 * point(&BASE_POINT) - c * point(&parties.listing_key),
+        z2 * point(&BASE_POINT) - c * point(&delivery.ephemeral),
+        z1 * point(&SECOND_GENERATOR) + z2 * point(&parties.buyer_key) - c * point(&delivery.sealed),
+    ]
+}
+
+/// All that the challenge is hashed of, in its order.
+fn transcript(parties: &Parties, delivery: &Delivery) -> Vec<u8> {
+    let mut bytes = b"lumora delivery proof v1".to_vec();
+    for part in &parties.addresses {
+        bytes.extend(part);
+    }
+    for point in [
+        parties.listing_key,
+        delivery.ephemeral,
+        parties.buyer_key,
+        delivery.sealed,
+    ] {
+        bytes.extend(point.0);
+    }
+    for commitment in commitments(parties, delivery) {
+        bytes.extend(commitment.compress().to_bytes());
+    }
+    bytes
+}
+
+/// What the argument for soundness rests on: a prover that can answer two challenges to one commitment knows s and r. It is
+/// also why a seller must never use its nonces twice.
+#[test]
+fn two_answers_to_one_commitment_give_the_secrets_away() {
+    let parties = Parties::new(20);
+    let (s, [r, a, k]) = (scalar(&parties.seller.to_bytes()), nonces(&parties, &[9; 32]));
+    let delivery = parties.deliver();
+    let first = DalekScalar::from(u128::from_le_bytes(delivery.proof.challenge));
+    // Another challenge, answered with the same a and k.
+    let second = first + DalekScalar::from(7u8);
+    let answers = [a + second * s, k + second * r];
+    let extract = |ours: &Scalar, theirs: DalekScalar| (theirs - scalar(&ours.0)) * (second - first).invert();
+    assert_eq!(extract(&delivery.proof.secret_response, answers[0]), s);
+    assert_eq!(extract(&delivery.proof.ephemeral_response, answers[1]), r);
+}
+
+/// What the argument for zero knowledge rests on: who may choose the challenge first makes a conversation that holds,
+/// without any secret, and even for a sealed key that is wrong. Only the hash ties the challenge to what was committed to.
+#[test]
+fn a_conversation_without_secrets_holds_but_for_its_challenge() {
+    let parties = Parties::new(21);
+    let simulated = Delivery {
+        ephemeral: ListingSecret::from_entropy(&[1; 64]).public(),
+        sealed: ListingSecret::from_entropy(&[2; 64]).public(),
+        proof: Proof {
+            challenge: [3; 16],
+            secret_response: Scalar(DalekScalar::from(5u8).to_bytes()),
+            ephemeral_response: Scalar(DalekScalar::from(6u8).to_bytes()),
+        },
+    };
+    // The three equations hold for these commitments by their construction, so all that is left to check is the challenge.
+    let hash = Sha256::digest(transcript(&parties, &simulated));
+    assert_ne!(hash[..16], simulated.proof.challenge);
+    assert_eq!(
+        verify::<Dalek>(&parties.sale(), &simulated),
+        Err(DeliveryError::WrongProof)
+    );
+}
+
 /// One worked delivery; byte strings in hexadecimal.
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
 struct Vector {
@@ -224,6 +321,8 @@ struct Vector {
     listing_secret: String,
     buyer_secret: String,
     entropy: String,
+    /// r, a and k.
+    nonces: [String; 3],
     network: String,
     program: String,
     listing: String,
@@ -233,6 +332,10 @@ struct Vector {
     buyer_key: String,
     ephemeral: String,
     sealed: String,
+    /// T1, T2 and T3.
+    commitments: [String; 3],
+    /// What the challenge is hashed of.
+    transcript: String,
     proof: String,
     shared_secret: String,
     dataset_id: String,
@@ -254,12 +357,22 @@ fn vectors() -> Vectors {
             let parties = Parties::new(seed);
             let delivery = prove(&parties.seller, &parties.sale(), &[seed; 32]).unwrap();
             let dataset_id = [seed.wrapping_mul(3); 32];
+            let nonces = nonces(&parties, &[seed; 32]);
+            let r_times_base = (nonces[0] * RISTRETTO_BASEPOINT_POINT).compress();
+            assert_eq!(
+                delivery.ephemeral.0,
+                r_times_base.to_bytes(),
+                "the nonces are as documented"
+            );
+            let transcript = transcript(&parties, &delivery);
+            assert_eq!(Sha256::digest(&transcript)[..16], delivery.proof.challenge);
             let [network, program, listing, purchase, buyer] = parties.addresses.map(hex::encode);
             Vector {
                 name: format!("delivery {seed}"),
                 listing_secret: hex::encode(*parties.seller.to_bytes()),
                 buyer_secret: hex::encode(*parties.buyer.to_bytes()),
                 entropy: hex::encode([seed; 32]),
+                nonces: nonces.map(|nonce| hex::encode(nonce.to_bytes())),
                 network,
                 program,
                 listing,
@@ -269,6 +382,8 @@ fn vectors() -> Vectors {
                 buyer_key: hex::encode(parties.buyer_key.0),
                 ephemeral: hex::encode(delivery.ephemeral.0),
                 sealed: hex::encode(delivery.sealed.0),
+                commitments: commitments(&parties, &delivery).map(|point| hex::encode(point.compress().to_bytes())),
+                transcript: hex::encode(transcript),
                 proof: hex::encode(delivery.proof.to_bytes()),
                 shared_secret: hex::encode(parties.seller.shared().as_bytes()),
                 dataset_id: hex::encode(dataset_id),
