@@ -2,12 +2,15 @@
 
 use anchor_lang::{InstructionData, ToAccountMetas};
 use bytemuck::{Zeroable, bytes_of};
-use lumora_core::{agreement::Revealed, result::commitment, sketch::Sketch};
+use lumora_core::{
+    result::{Secret, WORDS},
+    sketch::Sketch,
+};
 use lumora_interface::{
     Account, VERSION, bandwidth, event_authority, registry, rewards,
-    tasks::{self, Assignment, Job, ShardState},
+    tasks::{self, Assignment, Job, ShardState, Work},
 };
-use lumora_tasks::instructions::{CreateJobArguments, RevealResultArguments};
+use lumora_tasks::instructions::{CreateJobArguments, RejectResultArguments, RevealResultArguments};
 use solana_account::Account as ChainAccount;
 use solana_address::Address;
 use solana_instruction::{AccountMeta, Instruction};
@@ -16,7 +19,7 @@ use solana_signer::Signer;
 
 use crate::{
     Refused, Sent, World,
-    instructions::{self, SYSTEM_PROGRAM, TOKEN_PROGRAM},
+    instructions::{self, INSTRUCTIONS_SYSVAR, SYSTEM_PROGRAM, TOKEN_PROGRAM},
     tokens::associated_account,
     world::{LMR, SOL, keypair},
 };
@@ -27,6 +30,8 @@ pub const UNIT: i16 = i16::MAX;
 pub const PRICE: u64 = 2 * LMR + 1;
 /// Seconds to commit and to reveal in tests.
 pub const WINDOW: u32 = 100;
+/// Seconds in which the only result of a shard can be challenged in tests.
+pub const CHALLENGE: u32 = 200;
 
 /// A node and the keys around it.
 pub struct Executor {
@@ -45,36 +50,46 @@ pub struct Executor {
 pub struct Finding {
     /// Merkle root of its records.
     pub root: [u8; 32],
-    /// Their sketch.
-    pub sketch: u64,
     /// Their number.
     pub records: u32,
-    /// Its salt.
-    pub salt: [u8; 32],
+    /// Their words and its salts.
+    pub secret: Secret,
 }
 
 impl Finding {
-    /// A result of ten records with this sketch.
-    pub fn new(sketch: u64, salt: u8) -> Self {
+    /// A result of ten records whose words are all these bits.
+    pub fn new(word: u64, salt: u8) -> Self {
+        Self::of_words([word; WORDS], salt)
+    }
+
+    /// A result of ten records with these words.
+    pub fn of_words(words: [u64; WORDS], salt: u8) -> Self {
         Self {
             root: [salt; 32],
-            sketch,
             records: 10,
-            salt: [salt; 32],
+            secret: Secret {
+                words: words.map(|word| Sketch([word, 0, 0, 0])),
+                salts: core::array::from_fn(|word| [salt.wrapping_add(word as u8); 32]),
+            },
         }
     }
 
     /// The commitment of whoever holds this assignment.
     pub fn commitment(&self, world: &World, assignment: &Assignment) -> [u8; 32] {
-        commitment(
-            &assignment.slot(&world.network_id),
-            &self.root,
-            Revealed {
-                sketch: Sketch(self.sketch),
-                records: self.records,
-            },
-            &self.salt,
-        )
+        self.secret
+            .commitment(&assignment.slot(&world.network_id), &self.root, self.records)
+    }
+
+    /// What shows a word.
+    pub fn arguments(&self, word: u8) -> RevealResultArguments {
+        let opening = self.secret.opening(usize::from(word)).expect("there are so many words");
+        RevealResultArguments {
+            result_root: self.root,
+            records: self.records,
+            word: opening.word.0,
+            salt: opening.salt,
+            rest: opening.rest,
+        }
     }
 }
 
@@ -110,12 +125,24 @@ pub fn terms(world: &World) -> CreateJobArguments {
         uri_hash: [2; 32],
         target: [UNIT, 0, 0],
         replicas: 2,
+        max_replicas: 2,
         tolerance_bits: 3,
         tolerance_count: 500,
         price: PRICE,
         deadline: world.now() + 10_000,
         commit_seconds: WINDOW,
         reveal_seconds: WINDOW,
+        challenge_seconds: 0,
+    }
+}
+
+/// The same terms with so many replicas of each shard, no more, and a time to challenge if there is only one.
+pub fn with_replicas(replicas: u8, terms: CreateJobArguments) -> CreateJobArguments {
+    CreateJobArguments {
+        replicas,
+        max_replicas: replicas,
+        challenge_seconds: if replicas == 1 { CHALLENGE } else { 0 },
+        ..terms
     }
 }
 
@@ -145,8 +172,18 @@ pub fn create_job(client: &Address, id: u64, shard_count: u32, arguments: Create
     )
 }
 
-/// `tasks.claim_shard`; `assigned` are the replicas that are taken.
-pub fn claim_shard(executor: &Executor, job: &Address, shard: u32, replica: u8, assigned: &[u8]) -> Instruction {
+/// `tasks.claim_shard`; `assigned` are the replicas that are taken, `former_rent_payer` paid for what the replica's former
+/// node left behind.
+pub fn claim_shard(
+    executor: &Executor,
+    job: &Address,
+    shard: u32,
+    replica: u8,
+    assigned: &[u8],
+    former_rent_payer: Option<Address>,
+) -> Instruction {
+    let mut more = siblings(job, shard, assigned);
+    more.extend(former_rent_payer.map(|payer| AccountMeta::new(payer, false)));
     build(
         lumora_tasks::accounts::ClaimShard {
             operator: executor.operator.pubkey(),
@@ -158,7 +195,7 @@ pub fn claim_shard(executor: &Executor, job: &Address, shard: u32, replica: u8, 
             work: tasks::work_address(&executor.node).0,
             system_program: SYSTEM_PROGRAM,
         },
-        &siblings(job, shard, assigned),
+        &more,
         lumora_tasks::instruction::ClaimShard { shard, replica },
     )
 }
@@ -175,14 +212,14 @@ pub fn commit_result(operator: &Address, assignment: &Address, commitment: [u8; 
     )
 }
 
-/// `tasks.reveal_result`; `others` are the shard's other replicas.
+/// `tasks.reveal_result`; `others` are the shard's other assigned replicas.
 pub fn reveal_result(
     operator: &Address,
     job: &Address,
     shard: u32,
     replica: u8,
     others: &[u8],
-    finding: &Finding,
+    arguments: RevealResultArguments,
 ) -> Instruction {
     build(
         lumora_tasks::accounts::RevealResult {
@@ -191,14 +228,7 @@ pub fn reveal_result(
             assignment: tasks::assignment_address(job, shard, replica).0,
         },
         &siblings(job, shard, others),
-        lumora_tasks::instruction::RevealResult {
-            arguments: RevealResultArguments {
-                result_root: finding.root,
-                sketch: finding.sketch,
-                records: finding.records,
-                salt: finding.salt,
-            },
-        },
+        lumora_tasks::instruction::RevealResult { arguments },
     )
 }
 
@@ -230,17 +260,116 @@ pub fn settle_shard(job: &Address, treasury: &Address, shard: u32, assigned: &[(
     )
 }
 
-/// `tasks.expire_assignment`; `others` are the shard's other replicas, for one that was committed.
+/// `tasks.expire_assignment`; `others` are the shard's other assigned replicas, for one that was committed.
 pub fn expire_assignment(job: &Address, shard: u32, replica: u8, executor: &Executor, others: &[u8]) -> Instruction {
     build(
         lumora_tasks::accounts::ExpireAssignment {
             job: *job,
             assignment: tasks::assignment_address(job, shard, replica).0,
             work: tasks::work_address(&executor.node).0,
-            rent_payer: executor.operator.pubkey(),
         },
         &siblings(job, shard, others),
         lumora_tasks::instruction::ExpireAssignment {},
+    )
+}
+
+/// `tasks.slash_assignment`; `reporter` receives the reporter's part.
+pub fn slash_assignment(
+    client: &Address,
+    job: &Address,
+    shard: u32,
+    replica: u8,
+    executor: &Executor,
+    reporter: &Address,
+) -> Instruction {
+    build(
+        lumora_tasks::accounts::SlashAssignment {
+            job: *job,
+            assignment: tasks::assignment_address(job, shard, replica).0,
+            work: tasks::work_address(&executor.node).0,
+            node: executor.node,
+            network: registry::NETWORK,
+            slasher: registry::SLASHERS[0],
+            lmr_mint: rewards::MINT,
+            bond_vault: registry::BOND_VAULT,
+            reporter: *reporter,
+            injured: associated_account(client, &rewards::MINT),
+            token_program: TOKEN_PROGRAM,
+            registry_event_authority: event_authority(&registry::ID),
+            registry_program: registry::ID,
+            event_authority: event_authority(&tasks::ID),
+            program: tasks::ID,
+        },
+        &[],
+        lumora_tasks::instruction::SlashAssignment {},
+    )
+}
+
+/// `tasks.close_assignment`
+pub fn close_assignment(job: &Address, shard: u32, replica: u8, rent_payer: &Address) -> Instruction {
+    build(
+        lumora_tasks::accounts::CloseAssignment {
+            job: *job,
+            assignment: tasks::assignment_address(job, shard, replica).0,
+            rent_payer: *rent_payer,
+        },
+        &[],
+        lumora_tasks::instruction::CloseAssignment {},
+    )
+}
+
+/// `tasks.refund_job`
+pub fn refund_job(client: &Address, job: &Address) -> Instruction {
+    build(
+        lumora_tasks::accounts::RefundJob {
+            job: *job,
+            escrow: tasks::escrow_address(job).0,
+            client_tokens: associated_account(client, &rewards::MINT),
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&tasks::ID),
+            program: tasks::ID,
+        },
+        &[],
+        lumora_tasks::instruction::RefundJob {},
+    )
+}
+
+/// `tasks.reject_result`; `rent_payer` paid for the account that counts the signatures.
+pub fn reject_result(
+    payer: &Address,
+    assignment: &Address,
+    job: &Address,
+    node: &Address,
+    rent_payer: &Address,
+    arguments: RejectResultArguments,
+) -> Instruction {
+    build(
+        lumora_tasks::accounts::RejectResult {
+            payer: *payer,
+            oracle_set: bandwidth::ORACLE_SET,
+            job: *job,
+            assignment: *assignment,
+            work: tasks::work_address(node).0,
+            verdict: tasks::verdict_address(&arguments.digest).0,
+            rent_payer: *rent_payer,
+            instructions: INSTRUCTIONS_SYSVAR,
+            system_program: SYSTEM_PROGRAM,
+        },
+        &[],
+        lumora_tasks::instruction::RejectResult { arguments },
+    )
+}
+
+/// `tasks.close_verdict`
+pub fn close_verdict(digest: &[u8; 32], assignment: &Address, rent_payer: &Address) -> Instruction {
+    build(
+        lumora_tasks::accounts::CloseVerdict {
+            verdict: tasks::verdict_address(digest).0,
+            assignment: *assignment,
+            rent_payer: *rent_payer,
+        },
+        &[],
+        lumora_tasks::instruction::CloseVerdict {},
     )
 }
 
@@ -299,7 +428,12 @@ pub struct Board {
 impl Board {
     /// A world with program `tasks`, initialised, and a client with 1,000 LMR but no job.
     pub fn empty() -> Self {
-        let mut world = World::new(0);
+        Self::with_oracles(0)
+    }
+
+    /// The same with this many oracles.
+    pub fn with_oracles(oracles: usize) -> Self {
+        let mut world = World::new(oracles);
         world.deploy(tasks::ID, "tasks");
         let authority = world.authority.insecure_clone();
         let treasury = world.lmr_account(&keypair("treasury", 0).pubkey());
@@ -321,9 +455,18 @@ impl Board {
     pub fn new(shard_count: u32, replicas: u8) -> Self {
         let mut board = Self::empty();
         board.replicas = replicas;
+        let arguments = with_replicas(replicas, terms(&board.world));
+        board.create(shard_count, arguments).expect("the job is created");
+        board
+    }
+
+    /// The same with a job that may have so many replicas of a shard.
+    pub fn growing(shard_count: u32, replicas: u8, max_replicas: u8) -> Self {
+        let mut board = Self::empty();
+        board.replicas = replicas;
         let arguments = CreateJobArguments {
-            replicas,
-            ..terms(&board.world)
+            max_replicas,
+            ..with_replicas(replicas, terms(&board.world))
         };
         board.create(shard_count, arguments).expect("the job is created");
         board
@@ -361,6 +504,8 @@ impl Board {
             node,
             tokens,
         };
+        // Measured after it was located there.
+        self.world.pass(1);
         self.attest(&executor, self.world.now());
         executor
     }
@@ -402,15 +547,27 @@ impl Board {
 
     /// Claims a replica, once everybody's time has come.
     pub fn claim(&mut self, executor: &Executor, shard: u32, replica: u8) -> Sent {
-        let due = self.read_job().opened_at + 62;
+        let since = self
+            .assigned(shard)
+            .into_iter()
+            .filter_map(|other| self.assignment(shard, other))
+            .map(|sibling| sibling.revealed_at)
+            .chain(self.assignment(shard, replica).map(|former| former.ended_at))
+            .fold(self.read_job().opened_at, i64::max);
+        let due = since + 62;
         if self.world.now() < due {
             self.world.pass(due - self.world.now());
         }
-        let assigned = self.assigned(shard);
-        self.world.must(
-            &[claim_shard(executor, &self.job, shard, replica, &assigned)],
-            &[&executor.operator],
-        )
+        let claim = self.claim_instruction(executor, shard, replica);
+        self.world.must(&[claim], &[&executor.operator])
+    }
+
+    /// What [`Self::claim`] sends.
+    pub fn claim_instruction(&self, executor: &Executor, shard: u32, replica: u8) -> Instruction {
+        let payer = executor.operator.pubkey();
+        let former = self.assignment(shard, replica).map(|former| former.rent_payer);
+        let former = former.filter(|former| *former != payer);
+        claim_shard(executor, &self.job, shard, replica, &self.assigned(shard), former)
     }
 
     /// Commits to a finding.
@@ -423,7 +580,7 @@ impl Board {
         )
     }
 
-    /// Reveals a finding.
+    /// Reveals the next word of a finding.
     pub fn reveal(&mut self, executor: &Executor, shard: u32, replica: u8, finding: &Finding) -> Sent {
         let instruction = self.reveal_instruction(executor, shard, replica, finding);
         self.world.must(&[instruction], &[&executor.operator])
@@ -431,8 +588,45 @@ impl Board {
 
     /// What [`Self::reveal`] sends.
     pub fn reveal_instruction(&self, executor: &Executor, shard: u32, replica: u8, finding: &Finding) -> Instruction {
-        let others: Vec<u8> = (0..self.replicas).filter(|other| *other != replica).collect();
-        reveal_result(&executor.operator.pubkey(), &self.job, shard, replica, &others, finding)
+        let word = self.assignment(shard, replica).map_or(0, |assignment| assignment.shown);
+        reveal_result(
+            &executor.operator.pubkey(),
+            &self.job,
+            shard,
+            replica,
+            &self.others(shard, replica),
+            finding.arguments(word),
+        )
+    }
+
+    /// Expires an assignment that ran out of time.
+    pub fn expire(&mut self, executor: &Executor, shard: u32, replica: u8) -> Sent {
+        let expire = self.expire_instruction(executor, shard, replica);
+        self.world.must(&[expire], &[])
+    }
+
+    /// What [`Self::expire`] sends.
+    pub fn expire_instruction(&self, executor: &Executor, shard: u32, replica: u8) -> Instruction {
+        expire_assignment(&self.job, shard, replica, executor, &self.others(shard, replica))
+    }
+
+    /// Slashes the node of an assignment that ended badly; `reporter` gets its part.
+    pub fn slash(&mut self, executor: &Executor, shard: u32, replica: u8, reporter: &Address) -> Sent {
+        let slash = slash_assignment(&self.client.pubkey(), &self.job, shard, replica, executor, reporter);
+        self.world.must(&[slash], &[])
+    }
+
+    /// What [`Self::settle_instruction`] is for, with the nodes that are there.
+    pub fn settle_among(&self, shard: u32, team: &[&Executor]) -> Instruction {
+        let assigned: Vec<(u8, &Executor)> = self
+            .assigned(shard)
+            .into_iter()
+            .filter_map(|replica| {
+                let node = self.assignment(shard, replica)?.node;
+                Some((replica, *team.iter().find(|executor| executor.node == node)?))
+            })
+            .collect();
+        self.settle_instruction(shard, &assigned)
     }
 
     /// Claims, commits and reveals replicas 0, 1, ... of a shard with these findings.
@@ -467,7 +661,25 @@ impl Board {
     /// The replicas of a shard that are assigned.
     pub fn assigned(&self, shard: u32) -> Vec<u8> {
         let state = self.state(shard);
-        (0..self.replicas).filter(|replica| state.has(*replica)).collect()
+        (0..tasks::MAX_REPLICAS).filter(|replica| state.has(*replica)).collect()
+    }
+
+    /// The same without one of them.
+    pub fn others(&self, shard: u32, replica: u8) -> Vec<u8> {
+        let assigned = self.assigned(shard).into_iter();
+        assigned.filter(|other| *other != replica).collect()
+    }
+
+    /// An assignment, or what is left of it.
+    pub fn assignment(&self, shard: u32, replica: u8) -> Option<Assignment> {
+        let address = tasks::assignment_address(&self.job, shard, replica).0;
+        let account = self.world.svm.get_account(&address)?;
+        Assignment::from_account(&account.owner, &account.data).ok()
+    }
+
+    /// A node's record of work.
+    pub fn record_of_work(&self, executor: &Executor) -> Work {
+        self.world.read(&tasks::work_address(&executor.node).0)
     }
 
     /// LMR in the job's escrow.

@@ -246,7 +246,7 @@ fn a_node_that_breaks_a_rule_is_refused_by_that_rule() {
         (|a, _| a.location = [0, 0, 0], RegistryError::LocationLength),
         (|a, _| a.location = [30_000, 0, 0], RegistryError::LocationLength),
         (|a, _| a.limit_kbps = 0, RegistryError::LimitZero),
-        (|a, _| a.shard_capacity = 0, RegistryError::CapacityZero),
+        (|a, _| a.shard_capacity = 1, RegistryError::CapacityTooSmall),
     ];
     let mut world = World::new(0);
     let owner = world.wallet("provider");

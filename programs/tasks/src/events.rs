@@ -10,3 +10,6 @@ lumora_interface::shard_settled_event!(#[event(bytemuck)]);
 lumora_interface::assignment_expired_event!(#[event(bytemuck)]);
 lumora_interface::job_cancelled_event!(#[event(bytemuck)]);
 lumora_interface::job_closed_event!(#[event(bytemuck)]);
+lumora_interface::result_rejected_event!(#[event(bytemuck)]);
+lumora_interface::assignment_slashed_event!(#[event(bytemuck)]);
+lumora_interface::job_refunded_event!(#[event(bytemuck)]);

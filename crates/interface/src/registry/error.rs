@@ -18,7 +18,7 @@ macro_rules! registry_errors {
                 LocationLength = "The location must be a unit vector scaled to 32,767: use the centre of the H3 cell",
                 LocationResolution = "The H3 cell must be a cell of resolution 3: coarser or finer ones are not accepted",
                 LimitZero = "The shared rate must be above zero: pause the node instead",
-                CapacityZero = "The shard capacity must be above zero: pause the node instead",
+                CapacityTooSmall = "The shard capacity must be at least 2: a node fills a part of what it states, and 2 lets it work on one",
                 StatusUnknown = "The status must be 0 (active) or 1 (paused)",
                 AmountZero = "The amount must be above zero",
                 WrongMint = "The mint is not the network's LMR mint",

@@ -6,16 +6,19 @@ mod config;
 mod error;
 mod events;
 mod job;
+mod verdict;
 mod work;
 
-pub use arguments::{CreateJobArguments, RevealResultArguments};
+pub use arguments::{CreateJobArguments, RejectResultArguments, RevealResultArguments};
 pub use assignment::Assignment;
 pub use config::TasksConfig;
 pub use error::TasksError;
 pub use events::{
-    AssignmentExpired, JobCancelled, JobClosed, JobCreated, ResultCommitted, ResultRevealed, ShardClaimed, ShardSettled,
+    AssignmentExpired, AssignmentSlashed, JobCancelled, JobClosed, JobCreated, JobRefunded, ResultCommitted,
+    ResultRejected, ResultRevealed, ShardClaimed, ShardSettled,
 };
 pub use job::{Job, ShardState};
+pub use verdict::Verdict;
 pub use work::Work;
 
 use crate::Address;
@@ -35,6 +38,8 @@ pub mod seed {
     pub const ASSIGNMENT: &[u8] = b"assignment";
     /// A [`Work`](super::Work); followed by the address of the node's account.
     pub const WORK: &[u8] = b"work";
+    /// A [`Verdict`](super::Verdict); followed by its digest.
+    pub const VERDICT: &[u8] = b"verdict";
 }
 
 instructions! {
@@ -47,6 +52,11 @@ instructions! {
     EXPIRE_ASSIGNMENT = 6, expire_assignment;
     CANCEL_JOB = 7, cancel_job;
     CLOSE_JOB = 8, close_job;
+    SLASH_ASSIGNMENT = 9, slash_assignment;
+    CLOSE_ASSIGNMENT = 10, close_assignment;
+    REFUND_JOB = 11, refund_job;
+    REJECT_RESULT = 12, reject_result;
+    CLOSE_VERDICT = 13, close_verdict;
 }
 
 /// Values of [`Assignment::state`].
@@ -55,15 +65,19 @@ pub mod assignment_state {
     pub const CLAIMED: u8 = 1;
     /// The node committed to a result that it has not shown yet.
     pub const COMMITTED: u8 = 2;
-    /// The node showed its result.
+    /// The node showed its result, or some words of it.
     pub const REVEALED: u8 = 3;
+    /// The node ran out of time. Kept for its slashing, and for whoever takes the replica next.
+    pub const EXPIRED: u8 = 4;
+    /// The majority, or a quorum of oracles, did not find what the node had shown. Kept like an expired one.
+    pub const REJECTED: u8 = 5;
 }
 
 /// Most shards of a job: the account must be created in one step, which is limited to 10,240 bytes.
 pub const MAX_SHARDS: u32 = 8_192;
 
-/// Most replicas of a shard: a shard's state is one byte, seven bits for the replicas and one for "settled".
-pub const MAX_REPLICAS: u8 = 7;
+/// Most replicas of a shard; see `core::rounds`.
+pub const MAX_REPLICAS: u8 = lumora_core::agreement::MAX_REPLICAS as u8;
 
 /// Address and bump of the one [`TasksConfig`].
 pub fn config_address() -> (Address, u8) {
@@ -85,6 +99,11 @@ pub fn assignment_address(job: &Address, shard: u32, replica: u8) -> (Address, u
     Address::find_program_address(&[seed::ASSIGNMENT, job.as_ref(), &shard.to_le_bytes(), &[replica]], &ID)
 }
 
+/// Address and bump of the account that counts the signatures under the verdict with this digest.
+pub fn verdict_address(digest: &[u8; 32]) -> (Address, u8) {
+    Address::find_program_address(&[seed::VERDICT, digest], &ID)
+}
+
 /// Address and bump of a node's record of work.
 pub fn work_address(node: &Address) -> (Address, u8) {
     Address::find_program_address(&[seed::WORK, node.as_ref()], &ID)
@@ -96,7 +115,7 @@ mod tests {
 
     #[test]
     fn discriminators_are_those_the_framework_computes() {
-        assert_discriminators!("account", crate::Account, TasksConfig, Job, Assignment, Work);
+        assert_discriminators!("account", crate::Account, TasksConfig, Job, Assignment, Work, Verdict);
         assert_discriminators!(
             "event",
             crate::Event,
@@ -108,6 +127,9 @@ mod tests {
             AssignmentExpired,
             JobCancelled,
             JobClosed,
+            ResultRejected,
+            AssignmentSlashed,
+            JobRefunded,
         );
     }
 

@@ -15,13 +15,14 @@ macro_rules! work_account {
             pub bump: u8,
             /// Zero.
             pub _padding: [u8; 2],
-            /// Assignments that it holds now.
+            /// Assignments for which a part of its bond stands: those that it works on, and those that expired or were
+            /// rejected and for which it was not slashed yet.
             pub active: u32,
             /// Address of the node's account.
             pub node: Address,
             /// Assignments that were in the agreeing majority, and paid.
             pub completed: u64,
-            /// Assignments whose result the majority did not agree with.
+            /// Assignments whose result the majority, or a quorum of oracles, did not agree with.
             pub failed: u64,
             /// Assignments that ran out of time.
             pub expired: u64,

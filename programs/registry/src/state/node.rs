@@ -1,7 +1,7 @@
 //! The on-chain identity of a provider or executor.
 
 use anchor_lang::prelude::*;
-use lumora_core::geo::is_coarse_cell;
+use lumora_core::{allocation::LEAST_CAPACITY, geo::is_coarse_cell};
 use lumora_interface::registry::{self as interface, status};
 
 use crate::error::RegistryError;
@@ -31,7 +31,7 @@ impl Node {
         require!(is_coarse_cell(self.h3_cell), RegistryError::LocationResolution);
         require!(self.plain().unit_vector().is_unit(), RegistryError::LocationLength);
         require!(self.limit_kbps > 0, RegistryError::LimitZero);
-        require!(self.shard_capacity > 0, RegistryError::CapacityZero);
+        require!(self.shard_capacity >= LEAST_CAPACITY, RegistryError::CapacityTooSmall);
         require!(
             matches!(self.status, status::ACTIVE | status::PAUSED),
             RegistryError::StatusUnknown

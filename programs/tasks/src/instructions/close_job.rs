@@ -44,7 +44,8 @@ pub(crate) fn handler(ctx: &mut Context<CloseJob>) -> Result<()> {
     let accounts = &mut ctx.accounts;
     let address = *accounts.job.address();
     let done = accounts.job.settled_shards == accounts.job.shard_count || now >= accounts.job.deadline;
-    require!(done && accounts.job.live_assignments == 0, TasksError::JobNotDone);
+    let is_empty = accounts.job.live_assignments == 0 && accounts.job.tombstones == 0;
+    require!(done && is_empty, TasksError::JobNotDone);
     verify_program_address(
         &[b"escrow", address.as_ref(), &[accounts.job.escrow_bump]],
         ctx.program_id,
@@ -53,10 +54,10 @@ pub(crate) fn handler(ctx: &mut Context<CloseJob>) -> Result<()> {
     .map_err(|_| TasksError::WrongEscrow)?;
 
     // Whatever somebody sent to the escrow by mistake goes to the client too: it could not be closed otherwise.
-    let refunded = tokens::amount(accounts.escrow.account());
+    let amount = tokens::amount(accounts.escrow.account());
     let job = &accounts.job;
-    let owed = job.escrowed.saturating_sub(job.paid).saturating_sub(job.fees);
-    require!(refunded >= owed, TasksError::Invariant);
+    let owed = job.unspendable().ok_or(TasksError::Invariant)?;
+    let surplus = amount.checked_sub(owed).ok_or(TasksError::Invariant)?;
     let event = JobClosed {
         version: VERSION,
         _padding: [0; 3],
@@ -65,7 +66,8 @@ pub(crate) fn handler(ctx: &mut Context<CloseJob>) -> Result<()> {
         escrowed: job.escrowed,
         paid: job.paid,
         fees: job.fees,
-        refunded,
+        refunded: job.refunded.checked_add(owed).ok_or(TasksError::Overflow)?,
+        surplus,
         log_head: job.log_head,
         log_length: job.log_length,
     };
@@ -81,7 +83,7 @@ pub(crate) fn handler(ctx: &mut Context<CloseJob>) -> Result<()> {
         ],
         &[Payment {
             to: accounts.client_tokens.account(),
-            amount: refunded,
+            amount,
         }],
         Some(accounts.client.account()),
     )?;

@@ -7,11 +7,11 @@
 
 use anchor_lang::{cpi::find_and_verify_program_address, pinocchio::sysvars::slot_hashes, prelude::*};
 use anchor_spl::token::Token;
-use lumora_core::{geo::UnitVector, units::Bps};
+use lumora_core::{agreement::WIDEST_TOLERANCE, geo::UnitVector, units::Bps};
 use lumora_interface::{
     registry::{Network, pause},
     self_call,
-    tasks::{MAX_REPLICAS, MAX_SHARDS},
+    tasks::{Job as PlainJob, MAX_REPLICAS, MAX_SHARDS},
     tokens::{self, Funding},
 };
 
@@ -42,7 +42,7 @@ pub struct CreateJob {
     #[account(
         init,
         payer = client,
-        space = lumora_interface::tasks::Job::space(shard_count.min(MAX_SHARDS)),
+        space = PlainJob::space(shard_count.min(MAX_SHARDS)),
         seeds = [b"job", client.address().as_ref(), &id.to_le_bytes()],
         bump,
     )]
@@ -80,7 +80,7 @@ pub(crate) fn handler(
     let escrowed = arguments
         .price
         .checked_mul(u64::from(shard_count))
-        .and_then(|amount| amount.checked_mul(u64::from(arguments.replicas)))
+        .and_then(|amount| amount.checked_mul(u64::from(arguments.max_replicas)))
         .ok_or(TasksError::Overflow)?;
 
     let accounts = &mut ctx.accounts;
@@ -139,6 +139,13 @@ pub(crate) fn handler(
     job.deadline = arguments.deadline;
     job.commit_seconds = arguments.commit_seconds;
     job.reveal_seconds = arguments.reveal_seconds;
+    job.challenge_seconds = arguments.challenge_seconds;
+    job.max_replicas = arguments.max_replicas;
+    // A node could take its bond back before anybody can say that it did not do its work.
+    require!(
+        job.work_seconds().0 <= accounts.network.unbonding_seconds,
+        TasksError::BondOutlived
+    );
     let record = job.record(&event);
     job.invariant()?;
     self_call::send(
@@ -157,7 +164,15 @@ fn validate(shard_count: u32, arguments: &CreateJobArguments, now: i64) -> Resul
         TasksError::ReplicasRange
     );
     require!(
-        arguments.tolerance_bits < 64 && arguments.tolerance_count <= Bps::ONE.0,
+        (arguments.replicas..=PlainJob::replicas_limit(arguments.replicas)).contains(&arguments.max_replicas),
+        TasksError::MaxReplicasRange
+    );
+    require!(
+        (arguments.replicas == 1) == (arguments.challenge_seconds > 0),
+        TasksError::ChallengeRange
+    );
+    require!(
+        arguments.tolerance_bits <= WIDEST_TOLERANCE && arguments.tolerance_count <= Bps::ONE.0,
         TasksError::ToleranceRange
     );
     require!(arguments.price > 0, TasksError::PriceZero);

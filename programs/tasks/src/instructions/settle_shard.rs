@@ -7,12 +7,12 @@ use anchor_lang::{
 };
 use anchor_spl::token::Token;
 use lumora_core::{
-    agreement::{Revealed, majority},
-    units::Bps,
+    rounds::Shard,
+    units::{Bps, Seconds},
 };
 use lumora_interface::{
     self_call,
-    tasks::{MAX_REPLICAS, ShardState},
+    tasks::{MAX_REPLICAS, ShardState, assignment_state},
     tokens::{self, Payment},
 };
 
@@ -20,7 +20,7 @@ use crate::{
     constants::VERSION,
     error::TasksError,
     events::ShardSettled,
-    state::{Assignment, Job, Outcome, Work, read_sibling, set_shard_state, shard_state},
+    state::{Assignment, Job, Outcome, Work, for_each_sibling, set_shard_state, shard_state},
 };
 
 /// Accounts that are passed for each assigned replica after the declared ones: assignment, record of work, LMR token
@@ -38,9 +38,9 @@ pub struct SettleShard {
     /// CHECK: its address is derived in the handler.
     #[account(mut)]
     pub escrow: UncheckedAccount,
-    /// Token account that receives the fees.
-    /// CHECK: the address that the job fixed.
-    #[account(mut, address = job.treasury @ TasksError::WrongTreasury)]
+    /// Token account that receives the fees. If it was closed there are none: nobody's payment may hang on it.
+    /// CHECK: the address that the job fixed; read in the handler. It may be what a node's owner is paid to as well.
+    #[account(mut, unsafe(dup), address = job.treasury @ TasksError::WrongTreasury)]
     pub treasury: UncheckedAccount,
     /// Moves the LMR.
     pub token_program: Program<Token>,
@@ -53,24 +53,41 @@ pub(crate) fn handler(ctx: &mut Context<SettleShard>, shard: u32) -> Result<()> 
     let state = shard_state(&ctx.accounts.job, shard)?;
     require!(!state.is_settled(), TasksError::ShardSettled);
     let assigned = state.replicas();
-    let winners = judge(&ctx.accounts.job, shard, assigned, &extra, now)?;
+    let seated = seat(&ctx.accounts.job, shard, assigned, &extra)?;
+    let winners = judge(&ctx.accounts.job, &seated, now)?;
 
     // Rounded in the protocol's favour: the executor's part down, and the fee is the rest.
     let price = ctx.accounts.job.price;
     let paid_each = Bps(ctx.accounts.job.fee_bps).complement().of(price);
-    let fee_each = price.saturating_sub(paid_each);
+    let has_treasury = tokens::is_token_account(ctx.accounts.treasury.account(), &ctx.accounts.job.lmr_mint);
+    let fee_each = if has_treasury {
+        price.saturating_sub(paid_each)
+    } else {
+        0
+    };
     let number = u64::from(winners.count_ones());
     let fees = fee_each.checked_mul(number).ok_or(TasksError::Overflow)?;
 
     let mut payments = [const { None }; MAX_REPLICAS as usize];
     let mut result_root = [0; 32];
-    for (accounts, replica) in extra
-        .chunks_exact(ACCOUNTS_PER_REPLICA)
-        .zip((0..MAX_REPLICAS).filter(|replica| state.has(*replica)))
-    {
-        let won = winners >> replica & 1 == 1;
+    let mut losers = 0u8;
+    for (accounts, seat) in extra.chunks_exact(ACCOUNTS_PER_REPLICA).zip(seated.seats()) {
         let [assignment, work, payee_tokens, rent_payer] = accounts else {
             unreachable!("chunks of four")
+        };
+        let outcome = if winners >> seat.replica & 1 == 1 {
+            Outcome::Completed(paid_each)
+        } else if seat.shown >= seated.standing().words_due() {
+            // Without a majority nobody can say who was wrong.
+            if winners == 0 {
+                Outcome::Released
+            } else {
+                Outcome::Rejected
+            }
+        } else if seated.expirable_after(seat).is_some_and(|deadline| now > deadline.0) {
+            Outcome::Expired
+        } else {
+            Outcome::Released
         };
         #[allow(unsafe_code, reason = "accounts past the declared ones are loaded by hand")]
         // SAFETY: each account is loaded, changed and let go before the next one, so no two live references exist.
@@ -79,13 +96,14 @@ pub(crate) fn handler(ctx: &mut Context<SettleShard>, shard: u32) -> Result<()> 
             assignment.rent_payer == *rent_payer.address(),
             TasksError::WrongRentPayer
         );
-        let outcome = match (won, assignment.revealed()) {
-            (true, _) => Outcome::Completed(paid_each),
-            (false, Some(_)) => Outcome::Failed,
-            (false, None) => Outcome::Expired,
-        };
         finish_work(work, &assignment.node, outcome, now)?;
-        if won {
+        let tombstone = match outcome {
+            Outcome::Rejected => Some(assignment_state::REJECTED),
+            Outcome::Expired => Some(assignment_state::EXPIRED),
+            Outcome::Completed(_) | Outcome::Released => None,
+        };
+        ctx.accounts.job.end_assignment(tombstone.is_some())?;
+        if let Outcome::Completed(amount) = outcome {
             require!(
                 tokens::is_token_account_of(payee_tokens, &ctx.accounts.job.lmr_mint, &assignment.owner),
                 TasksError::WrongTokenAccount
@@ -93,19 +111,25 @@ pub(crate) fn handler(ctx: &mut Context<SettleShard>, shard: u32) -> Result<()> 
             if result_root == [0; 32] {
                 result_root = assignment.result_root;
             }
-            payments[usize::from(replica)] = Some(Payment {
+            payments[usize::from(seat.replica)] = Some(Payment {
                 to: payee_tokens,
-                amount: paid_each,
+                amount,
             });
         }
-        assignment.close(*rent_payer)?;
+        match tombstone {
+            Some(state) => {
+                losers |= 1 << seat.replica;
+                assignment.bury(state, now);
+            }
+            None => assignment.close(*rent_payer)?,
+        }
     }
 
     let event = ShardSettled {
         version: VERSION,
         assigned,
         winners,
-        _padding: 0,
+        losers,
         shard,
         job: address,
         result_root,
@@ -118,10 +142,6 @@ pub(crate) fn handler(ctx: &mut Context<SettleShard>, shard: u32) -> Result<()> 
     job.paid = job.paid.checked_add(paid).ok_or(TasksError::Overflow)?;
     job.fees = job.fees.checked_add(fees).ok_or(TasksError::Overflow)?;
     job.settled_shards = job.settled_shards.checked_add(1).ok_or(TasksError::Overflow)?;
-    job.live_assignments = job
-        .live_assignments
-        .checked_sub(assigned.count_ones())
-        .ok_or(TasksError::Invariant)?;
     let record = job.record(&event);
     job.invariant()?;
 
@@ -136,34 +156,30 @@ pub(crate) fn handler(ctx: &mut Context<SettleShard>, shard: u32) -> Result<()> 
     )
 }
 
-/// The winning replicas as a bitmap. Refuses while a missing result may still come.
-fn judge(job: &Account<Job>, shard: u32, assigned: u8, extra: &[AccountView], now: i64) -> Result<u8> {
-    let mut results = [Revealed::default(); MAX_REPLICAS as usize];
-    let mut replica_of = [0u8; MAX_REPLICAS as usize];
-    let mut revealed = 0;
-    for (index, replica) in (0..MAX_REPLICAS)
-        .filter(|replica| assigned >> replica & 1 == 1)
-        .enumerate()
-    {
-        let account = extra.get(index * ACCOUNTS_PER_REPLICA);
-        // The three accounts that belong to it must have been passed as well, or it would go unpaid.
-        require!(
-            extra.len() >= (index + 1) * ACCOUNTS_PER_REPLICA,
-            TasksError::SiblingMissing
-        );
-        let assignment = read_sibling(account, job.address(), shard, replica)?;
-        if let Some(result) = assignment.revealed() {
-            results[revealed] = result;
-            replica_of[revealed] = replica;
-            revealed += 1;
-        }
-    }
-    let complete = revealed == usize::from(job.replicas);
-    require!(complete || now >= job.final_at().0, TasksError::NotSettleable);
-    let group = majority(&results[..revealed], usize::from(job.replicas), job.tolerance()).unwrap_or(0);
-    Ok((0..revealed)
-        .filter(|index| group >> index & 1 == 1)
-        .fold(0, |winners, index| winners | 1 << replica_of[index]))
+/// The nodes of the assigned replicas. The accounts that belong to each must have been passed as well, or some would go
+/// unpaid.
+fn seat(job: &Account<Job>, shard: u32, assigned: u8, extra: &[AccountView]) -> Result<Shard> {
+    let needed = (assigned.count_ones() as usize).saturating_mul(ACCOUNTS_PER_REPLICA);
+    require!(extra.len() >= needed, TasksError::SiblingMissing);
+    let mut seated = job.shard([]);
+    let mut assignments = extra.iter().step_by(ACCOUNTS_PER_REPLICA);
+    for_each_sibling(job, shard, assigned, &mut assignments, |sibling| {
+        seated.put(sibling.seat())
+    })?;
+    Ok(seated)
+}
+
+/// The winning replicas as a bitmap. Refuses while something may still change it.
+fn judge(job: &Job, seated: &Shard, now: i64) -> Result<u8> {
+    let now = Seconds(now);
+    let winners = seated
+        .decision(job.is_closed_for_claims(now), now >= job.final_at())
+        .ok_or(TasksError::NotSettleable)?;
+    require!(
+        winners == 0 || !job.is_challengeable(seated.shown_at(), now),
+        TasksError::ChallengeOpen
+    );
+    Ok(winners)
 }
 
 fn finish_work(account: &AccountView, node: &Address, outcome: Outcome, now: i64) -> Result<()> {

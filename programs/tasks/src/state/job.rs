@@ -12,15 +12,27 @@ plain_layout!(Job);
 const _: () = assert!(size_of::<Job>() == 424);
 
 impl Job {
-    /// What holds after every instruction: no base unit leaves the escrow that was not put in.
+    /// What holds after every instruction: what went out of the escrow and what may yet be earned was put in.
     pub fn invariant(&self) -> Result<()> {
-        let out = self.paid.checked_add(self.fees).ok_or(TasksError::Overflow)?;
         require!(
-            out <= self.escrowed
-                && self.settled_shards <= self.shard_count
-                && u64::from(self.live_assignments) <= u64::from(self.shard_count) * u64::from(self.replicas),
+            self.unspendable().is_some() && self.settled_shards <= self.shard_count,
             TasksError::Invariant
         );
+        Ok(())
+    }
+
+    /// A live assignment ended; `tombstone`: its account stays.
+    pub fn end_assignment(&mut self, tombstone: bool) -> Result<()> {
+        self.live_assignments = self.live_assignments.checked_sub(1).ok_or(TasksError::Invariant)?;
+        if tombstone {
+            self.tombstones = self.tombstones.checked_add(1).ok_or(TasksError::Overflow)?;
+        }
+        Ok(())
+    }
+
+    /// The account of an assignment that expired or was rejected is closed, or used for another.
+    pub fn drop_tombstone(&mut self) -> Result<()> {
+        self.tombstones = self.tombstones.checked_sub(1).ok_or(TasksError::Invariant)?;
         Ok(())
     }
 

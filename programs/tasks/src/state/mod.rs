@@ -3,11 +3,13 @@
 mod assignment;
 mod config;
 mod job;
+mod verdict;
 mod work;
 
 pub use assignment::*;
 pub use config::*;
 pub use job::*;
+pub use verdict::*;
 pub use work::*;
 
 /// Gives a program's account the methods of its plain layout, which has the same fields in the same places.
