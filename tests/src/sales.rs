@@ -10,7 +10,9 @@ use lumora_interface::{
     market::{self, Listing, Purchase},
     registry, rewards,
 };
-use lumora_market::instructions::{BuyArguments, CreateListingArguments, DeliverArguments, Share};
+use lumora_market::instructions::{
+    AddBondArguments, BuyArguments, CreateListingArguments, DeliverArguments, Share, UpdateListingArguments,
+};
 use solana_address::Address;
 use solana_instruction::{AccountMeta, Instruction};
 use solana_keypair::Keypair;
@@ -165,6 +167,7 @@ pub fn refund(listing: &Address, purchase: &Address, buyer: &Address) -> Instruc
             vault: market::vault_address(purchase).0,
             buyer: *buyer,
             buyer_tokens: associated_account(buyer, &rewards::MINT),
+            bond_vault: market::bond_vault_address(listing).0,
             token_program: TOKEN_PROGRAM,
             event_authority: event_authority(&market::ID),
             program: market::ID,
@@ -199,6 +202,80 @@ pub fn withdraw_listing(seller: &Address, listing: &Address) -> Instruction {
     )
 }
 
+/// `market.update_listing`
+pub fn update_listing(seller: &Address, listing: &Address, arguments: UpdateListingArguments) -> Instruction {
+    build(
+        lumora_market::accounts::UpdateListing {
+            seller: *seller,
+            listing: *listing,
+        },
+        &[],
+        lumora_market::instruction::UpdateListing { arguments },
+    )
+}
+
+/// `market.add_bond`
+pub fn add_bond(seller: &Address, listing: &Address, amount: u64) -> Instruction {
+    build(
+        lumora_market::accounts::AddBond {
+            seller: *seller,
+            listing: *listing,
+            bond_vault: market::bond_vault_address(listing).0,
+            lmr_mint: rewards::MINT,
+            seller_tokens: associated_account(seller, &rewards::MINT),
+            token_program: TOKEN_PROGRAM,
+            system_program: SYSTEM_PROGRAM,
+            event_authority: event_authority(&market::ID),
+            program: market::ID,
+        },
+        &[],
+        lumora_market::instruction::AddBond {
+            arguments: AddBondArguments { amount },
+        },
+    )
+}
+
+/// `market.withdraw_bond`
+pub fn withdraw_bond(seller: &Address, listing: &Address) -> Instruction {
+    build(
+        lumora_market::accounts::WithdrawBond {
+            listing: *listing,
+            bond_vault: market::bond_vault_address(listing).0,
+            seller: *seller,
+            seller_tokens: associated_account(seller, &rewards::MINT),
+            token_program: TOKEN_PROGRAM,
+            event_authority: event_authority(&market::ID),
+            program: market::ID,
+        },
+        &[],
+        lumora_market::instruction::WithdrawBond {},
+    )
+}
+
+/// `market.close_listing`
+pub fn close_listing(rent_payer: &Address, listing: &Address) -> Instruction {
+    build(
+        lumora_market::accounts::CloseListing {
+            listing: *listing,
+            rent_payer: *rent_payer,
+        },
+        &[],
+        lumora_market::instruction::CloseListing {},
+    )
+}
+
+/// `market.close_purchase`
+pub fn close_purchase(buyer: &Address, purchase: &Address) -> Instruction {
+    build(
+        lumora_market::accounts::ClosePurchase {
+            buyer: *buyer,
+            purchase: *purchase,
+        },
+        &[],
+        lumora_market::instruction::ClosePurchase {},
+    )
+}
+
 /// A world with program `market`, a listing with three payees, and a buyer with LMR.
 pub struct Shop {
     /// The chain.
@@ -227,7 +304,7 @@ impl Shop {
         let mut world = World::new(0);
         world.deploy(market::ID, "market");
         let authority = world.authority.insecure_clone();
-        let treasury = world.lmr_account(&keypair("treasury", 0).pubkey());
+        let treasury = rewards::FEES;
         world.must(&[initialize(&authority.pubkey(), &treasury)], &[&authority]);
         let seller = world.wallet("seller");
         let buyer = world.wallet("buyer");
@@ -281,14 +358,40 @@ impl Shop {
             .send(&[create_listing(&seller.pubkey(), 0, arguments, payees)], &[&seller])
     }
 
+    /// Puts up this much LMR for the listing, which the seller is given.
+    pub fn bond(&mut self, amount: u64) {
+        let seller = self.seller.insecure_clone();
+        self.world.gift(&seller.pubkey(), amount);
+        self.world
+            .must(&[add_bond(&seller.pubkey(), &self.listing, amount)], &[&seller]);
+    }
+
+    /// Ends the sale.
+    pub fn withdraw(&mut self) {
+        let seller = self.seller.insecure_clone();
+        self.world
+            .must(&[withdraw_listing(&seller.pubkey(), &self.listing)], &[&seller]);
+    }
+
     /// What buys copy number `index` with the point of `secret`.
     pub fn buy_instruction(&self, index: u32, secret: &BuyerSecret) -> Instruction {
+        self.buy_instruction_of(&self.buyer.pubkey(), index, secret)
+    }
+
+    /// The same for any buyer, at the terms as they are now.
+    pub fn buy_instruction_of(&self, buyer: &Address, index: u32, secret: &BuyerSecret) -> Instruction {
+        let listing = self.terms();
         let arguments = BuyArguments {
-            revision: 1,
-            price: PRICE,
+            revision: listing.revision,
+            price: listing.price,
             buyer_key: secret.public().0,
         };
-        buy(&self.buyer.pubkey(), &self.listing, index, arguments)
+        buy(buyer, &self.listing, index, arguments)
+    }
+
+    /// The listing as it is now.
+    pub fn terms(&self) -> Listing {
+        self.world.read(&self.listing)
     }
 
     /// Buys copy number `index`; gives the purchase.
@@ -301,6 +404,11 @@ impl Shop {
 
     /// The seller's delivery for a purchase.
     pub fn prove(&self, purchase: &Address) -> Delivery {
+        self.prove_with(purchase, &[5; 32])
+    }
+
+    /// The same, drawing randomness from `entropy`.
+    pub fn prove_with(&self, purchase: &Address, entropy: &[u8; 32]) -> Delivery {
         let listing: Listing = self.world.read(&self.listing);
         let account: Purchase = self.world.read(purchase);
         let (p, b) = (listing.key(), account.key());
@@ -313,15 +421,22 @@ impl Shop {
             listing_key: &p,
             buyer_key: &b,
         };
-        prove(&self.secret, &sale, &[5; 32]).expect("the seller can prove")
+        prove(&self.secret, &sale, entropy).expect("the seller can prove")
+    }
+
+    /// Delivers a purchase of this shop's buyer.
+    pub fn deliver(&mut self, purchase: &Address) -> Sent {
+        let instruction = self.deliver_instruction(purchase, &self.prove(purchase));
+        self.world.must(&[instruction], &[])
     }
 
     /// What brings a delivery to the chain.
     pub fn deliver_instruction(&self, purchase: &Address, delivery: &Delivery) -> Instruction {
+        let account: Purchase = self.world.read(purchase);
         deliver(
             &self.listing,
             purchase,
-            &self.buyer.pubkey(),
+            &account.buyer,
             &self.treasury,
             &self.payee_tokens,
             delivery,

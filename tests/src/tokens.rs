@@ -10,6 +10,7 @@ use solana_signer::Signer;
 use crate::{
     World,
     instructions::{self, SYSTEM_PROGRAM, TOKEN_PROGRAM},
+    world::LMR,
 };
 
 /// Address of the associated token program.
@@ -40,6 +41,36 @@ pub fn create_associated_account(payer: &Address, owner: &Address, mint: &Addres
     }
 }
 
+/// Moves tokens.
+pub fn transfer(from: &Address, to: &Address, owner: &Address, amount: u64) -> Instruction {
+    const TRANSFER: u8 = 3;
+    let mut data = vec![TRANSFER];
+    data.extend(amount.to_le_bytes());
+    Instruction {
+        program_id: TOKEN_PROGRAM,
+        accounts: vec![
+            AccountMeta::new(*from, false),
+            AccountMeta::new(*to, false),
+            AccountMeta::new_readonly(*owner, true),
+        ],
+        data,
+    }
+}
+
+/// Closes an empty token account; its rent goes to its owner.
+pub fn close_account(account: &Address, owner: &Address) -> Instruction {
+    const CLOSE_ACCOUNT: u8 = 9;
+    Instruction {
+        program_id: TOKEN_PROGRAM,
+        accounts: vec![
+            AccountMeta::new(*account, false),
+            AccountMeta::new(*owner, false),
+            AccountMeta::new_readonly(*owner, true),
+        ],
+        data: vec![CLOSE_ACCOUNT],
+    }
+}
+
 impl World {
     /// The LMR account of `owner`, created unless it exists.
     pub fn lmr_account(&mut self, owner: &Address) -> Address {
@@ -62,21 +93,22 @@ impl World {
         account
     }
 
+    /// Gives `owner` this much LMR, as often as it is called, out of the account of a wallet with much of it.
+    pub fn gift(&mut self, owner: &Address, amount: u64) -> Address {
+        let rich = crate::world::keypair("rich", 0);
+        let source = associated_account(&rich.pubkey(), &rewards::MINT);
+        if self.svm.get_account(&source).is_none() {
+            self.grant(&rich.pubkey(), 1_000_000 * LMR);
+        }
+        let account = self.lmr_account(owner);
+        self.must(&[transfer(&source, &account, &rich.pubkey(), amount)], &[&rich]);
+        account
+    }
+
     /// Moves LMR from a wallet's associated account to the fees, as `tasks` and `market` do from their escrows.
     pub fn pay_fees(&mut self, from: &Keypair, amount: u64) {
-        const TRANSFER: u8 = 3;
-        let mut data = vec![TRANSFER];
-        data.extend(amount.to_le_bytes());
-        let transfer = Instruction {
-            program_id: TOKEN_PROGRAM,
-            accounts: vec![
-                AccountMeta::new(associated_account(&from.pubkey(), &rewards::MINT), false),
-                AccountMeta::new(rewards::FEES, false),
-                AccountMeta::new_readonly(from.pubkey(), true),
-            ],
-            data,
-        };
-        self.must(&[transfer], &[from]);
+        let source = associated_account(&from.pubkey(), &rewards::MINT);
+        self.must(&[transfer(&source, &rewards::FEES, &from.pubkey(), amount)], &[from]);
     }
 
     /// Puts the Token Metadata program on the chain: the code that mainnet ran when the embedded network's engine was

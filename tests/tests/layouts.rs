@@ -10,10 +10,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lumora_interface::{
     Account, AccountError,
     bandwidth::{Attestation, Epoch, OracleSet, epoch_state, member},
+    market::{Listing, MarketConfig, Purchase, listing_state, purchase_state},
     registry::{Network, Node},
     rewards::{Emission, Reward},
 };
-use lumora_tests::world::{FIRST_AMOUNT, LMR, START, keypair};
+use lumora_tests::{
+    sales::{DELIVERY_SECONDS, PRICE},
+    world::{FIRST_AMOUNT, LMR, START, keypair},
+};
 use serde::Deserialize;
 use solana_address::Address;
 use solana_signer::Signer;
@@ -123,6 +127,41 @@ fn a_reward_of_layout_1_is_read() {
     assert_eq!(reward.claimed, 100 * LMR);
 }
 
+#[test]
+fn a_listing_of_layout_1_is_read() {
+    let listing: Listing = Fixture::read("listing_v1").unwrap();
+    assert_eq!(listing.seller, keypair("seller", 0).pubkey());
+    assert_eq!((listing.state, listing.revision), (listing_state::ACTIVE, 1));
+    assert_eq!((listing.price, listing.delivery_seconds), (PRICE, DELIVERY_SECONDS));
+    assert_eq!((listing.open_purchases, listing.sales, listing.volume), (1, 1, PRICE));
+    assert_eq!((listing.mean_rating(), listing.payees().len()), (Some(400), 3));
+    // There were no bonds: its sales are made without a penalty, as they were then.
+    assert_eq!((listing.bond, listing.open_penalties, listing.penalty()), (0, 0, 0));
+    assert!(!listing.is_bonded());
+    assert_eq!(listing.closable_from(), None);
+}
+
+#[test]
+fn purchases_of_layout_1_are_read() {
+    let open: Purchase = Fixture::read("purchase_v1").unwrap();
+    assert_eq!((open.state, open.index, open.amount), (purchase_state::OPEN, 1, PRICE));
+    assert_eq!(open.deadline, START + i64::from(DELIVERY_SECONDS));
+    assert_eq!(open.delivery(), None);
+    let delivered: Purchase = Fixture::read("purchase_delivered_v1").unwrap();
+    assert_eq!((delivered.state, delivered.rating), (purchase_state::DELIVERED, 4));
+    assert!(delivered.delivery().is_some());
+    // No penalty was promised, and the id of the dataset is in the listing alone.
+    for purchase in [open, delivered] {
+        assert_eq!((purchase.penalty, purchase.dataset_id), (0, [0; 32]));
+    }
+}
+
+#[test]
+fn a_market_config_of_layout_1_is_read() {
+    let config: MarketConfig = Fixture::read("market_config_v1").unwrap();
+    assert_ne!(config.treasury, Address::default());
+}
+
 /// Every prefix and every wrong owner or discriminator of every fixture is refused.
 #[test]
 fn what_is_cut_off_or_of_another_type_is_refused() {
@@ -150,4 +189,8 @@ fn what_is_cut_off_or_of_another_type_is_refused() {
     check::<Attestation>("attestation_v1");
     check::<Emission>("emission_v1");
     check::<Reward>("reward_v1");
+    check::<Listing>("listing_v1");
+    check::<Purchase>("purchase_v1");
+    check::<Purchase>("purchase_delivered_v1");
+    check::<MarketConfig>("market_config_v1");
 }

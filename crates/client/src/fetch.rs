@@ -3,6 +3,7 @@
 use {
     crate::{Connection, Error},
     lumora_interface::{Account, AccountError},
+    serde_json::json,
     solana_account::Account as ChainAccount,
     solana_account_decoder_client_types::UiAccountEncoding,
     solana_address::Address,
@@ -10,6 +11,8 @@ use {
     solana_rpc_client_api::{
         config::{RpcAccountInfoConfig, RpcProgramAccountsConfig},
         filter::{Memcmp, RpcFilterType},
+        request::RpcRequest,
+        response::{Response, RpcKeyedAccount},
     },
     std::any::type_name,
 };
@@ -102,6 +105,54 @@ impl Connection {
                 .value)
         })
         .await
+    }
+
+    /// Every account that a program owns, as bytes, and the slot that they are of.
+    pub async fn accounts_of(&self, program: &Address) -> Result<(u64, Vec<(Address, ChainAccount)>), Error> {
+        let config = json!([program.to_string(), {
+            "encoding": "base64", "commitment": "confirmed", "withContext": true,
+        }]);
+        let answer: Response<Vec<RpcKeyedAccount>> = self
+            .read("listing a program's accounts", || {
+                self.rpc().send(RpcRequest::GetProgramAccounts, config.clone())
+            })
+            .await?;
+        let read = |keyed: RpcKeyedAccount| Some((keyed.pubkey.parse().ok()?, keyed.account.to_account()?));
+        let accounts = answer.value.into_iter().map(|keyed| {
+            read(keyed).ok_or_else(|| Error::Unexpected(format!("the node's list of accounts of {program}")))
+        });
+        Ok((answer.context.slot, accounts.collect::<Result<_, _>>()?))
+    }
+
+    /// Reads several accounts as bytes, from no slot before `at_least`; the answer is in the order of the addresses. Where
+    /// it takes several requests, the slot is that of the oldest answer.
+    pub async fn accounts_at(
+        &self,
+        addresses: &[Address],
+        at_least: u64,
+    ) -> Result<(u64, Vec<Option<ChainAccount>>), Error> {
+        let config = RpcAccountInfoConfig {
+            min_context_slot: Some(at_least),
+            ..account_config()
+        };
+        let mut slot = None;
+        let mut found = Vec::with_capacity(addresses.len());
+        for chunk in addresses.chunks(ACCOUNTS_PER_REQUEST) {
+            let answer = self
+                .read("reading accounts", || {
+                    self.rpc().get_multiple_ui_accounts_with_config(chunk, config.clone())
+                })
+                .await?;
+            slot = Some(slot.map_or(answer.context.slot, |slot: u64| slot.min(answer.context.slot)));
+            for account in answer.value {
+                let account = account.map(|account| {
+                    let whole = account.to_account();
+                    whole.ok_or_else(|| Error::Unexpected("the node cut the data of an account off".into()))
+                });
+                found.push(account.transpose()?);
+            }
+        }
+        Ok((slot.unwrap_or(at_least), found))
     }
 
     /// Lamports that an address holds.

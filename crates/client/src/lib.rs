@@ -17,6 +17,7 @@ mod fees;
 mod fetch;
 mod instruction;
 mod refusal;
+mod reveal;
 mod sender;
 
 /// What happened to an account, from its transactions.

@@ -10,15 +10,16 @@ use {
     lumora_core::hash::Hash,
     lumora_interface::{
         Address,
-        bandwidth::attestation_address,
-        registry, rewards,
+        bandwidth::{ORACLE_SET, attestation_address},
+        event_authority, registry, rewards,
         tasks::{
-            CreateJobArguments, ID, Job, RevealResultArguments, ShardState, assignment_address, config_address,
-            escrow_address, instruction, job_address, work_address,
+            CreateJobArguments, ID, Job, MAX_REPLICAS, RejectResultArguments, RevealResultArguments, ShardState,
+            assignment_address, config_address, escrow_address, instruction, job_address, verdict_address,
+            work_address,
         },
     },
     solana_instruction::{AccountMeta, Instruction},
-    solana_sdk_ids::system_program,
+    solana_sdk_ids::{system_program, sysvar},
 };
 
 /// A replica of a shard.
@@ -35,10 +36,10 @@ impl Replica {
         assignment_address(&self.job, self.shard, self.replica).0
     }
 
-    /// The assignments of the shard's other replicas among `others`, as read-only accounts.
-    fn siblings(self, others: impl Iterator<Item = u8>) -> impl Iterator<Item = AccountMeta> {
-        others
-            .filter(move |other| *other != self.replica)
+    /// The assignments of the shard's other assigned replicas, as read-only accounts.
+    fn siblings(self, state: ShardState) -> impl Iterator<Item = AccountMeta> {
+        (0..MAX_REPLICAS)
+            .filter(move |other| state.has(*other) && *other != self.replica)
             .map(move |replica| readonly(Self { replica, ..self }.assignment()))
     }
 }
@@ -67,7 +68,7 @@ pub fn initialize(authority: &Address, treasury: &Address) -> Instruction {
     build(ID, instruction::INITIALIZE, &(), accounts)
 }
 
-/// Creates a job and puts `price x replicas x shards` of the client's LMR into its escrow.
+/// Creates a job and puts `price x max_replicas x shards` of the client's LMR into its escrow.
 pub fn create_job(client: &Address, id: u64, shard_count: u32, arguments: &CreateJobArguments) -> Instruction {
     let (job, _) = job_address(client, id);
     let mut accounts = vec![
@@ -86,7 +87,14 @@ pub fn create_job(client: &Address, id: u64, shard_count: u32, arguments: &Creat
 }
 
 /// Takes a replica for a node. `state`: the shard's state byte as last seen; its assigned replicas must be shown.
-pub fn claim_shard(operator: &Address, node: &Address, replica: Replica, state: ShardState) -> Instruction {
+/// `former_rent_payer`: who paid the rent of what the replica's former node left behind, which the operator takes over.
+pub fn claim_shard(
+    operator: &Address,
+    node: &Address,
+    replica: Replica,
+    state: ShardState,
+    former_rent_payer: Option<Address>,
+) -> Instruction {
     let mut accounts = vec![
         writable_signer(*operator),
         readonly(registry::NETWORK),
@@ -97,7 +105,9 @@ pub fn claim_shard(operator: &Address, node: &Address, replica: Replica, state: 
         writable(work_address(node).0),
         readonly(system_program::ID),
     ];
-    accounts.extend(replica.siblings((0..u8::MAX).filter(|other| state.has(*other))));
+    accounts.extend(replica.siblings(state));
+    let repaid = former_rent_payer.filter(|payer| payer != operator);
+    accounts.extend(repaid.map(writable));
     build(
         ID,
         instruction::CLAIM_SHARD,
@@ -112,11 +122,12 @@ pub fn commit_result(operator: &Address, replica: Replica, commitment: &Hash) ->
     build(ID, instruction::COMMIT_RESULT, commitment, accounts)
 }
 
-/// Shows the result, once all of the job's `replicas` of the shard have committed.
+/// Shows the next word of the result, once all assigned replicas of the shard have committed. `state`: the shard's state byte
+/// as last seen.
 pub fn reveal_result(
     operator: &Address,
     replica: Replica,
-    replicas: u8,
+    state: ShardState,
     arguments: &RevealResultArguments,
 ) -> Instruction {
     let mut accounts = vec![
@@ -124,7 +135,7 @@ pub fn reveal_result(
         writable(replica.job),
         writable(replica.assignment()),
     ];
-    accounts.extend(replica.siblings(0..replicas));
+    accounts.extend(replica.siblings(state));
     build(ID, instruction::REVEAL_RESULT, arguments, accounts)
 }
 
@@ -150,16 +161,94 @@ pub fn settle_shard(job: &Address, treasury: &Address, shard: u32, assigned: &[A
     build(ID, instruction::SETTLE_SHARD, &shard, accounts)
 }
 
-/// Frees a replica whose node ran out of time. `replicas` as in the job. Anybody may call it.
-pub fn expire_assignment(replica: Replica, replicas: u8, node: &Address, rent_payer: &Address) -> Instruction {
+/// Frees a replica whose node ran out of time. `state`: the shard's state byte as last seen. Anybody may call it.
+pub fn expire_assignment(replica: Replica, state: ShardState, node: &Address) -> Instruction {
     let mut accounts = vec![
         writable(replica.job),
         writable(replica.assignment()),
         writable(work_address(node).0),
+    ];
+    accounts.extend(replica.siblings(state));
+    build(ID, instruction::EXPIRE_ASSIGNMENT, &(), accounts)
+}
+
+/// Takes a part of the bond of the node of an assignment that expired or was rejected. `reporter`: LMR account that receives
+/// the reporter's part. Anybody may call it.
+pub fn slash_assignment(replica: Replica, node: &Address, client: &Address, reporter: &Address) -> Instruction {
+    let mut accounts = vec![
+        writable(replica.job),
+        writable(replica.assignment()),
+        writable(work_address(node).0),
+        writable(*node),
+        writable(registry::NETWORK),
+        readonly(registry::SLASHERS[0]),
+        writable(rewards::MINT),
+        writable(registry::BOND_VAULT),
+        writable(*reporter),
+        writable(lmr_account(client)),
+        readonly(TOKEN_PROGRAM),
+        readonly(event_authority(&registry::ID)),
+        readonly(registry::ID),
+    ];
+    accounts.extend(event_accounts(ID));
+    build(ID, instruction::SLASH_ASSIGNMENT, &(), accounts)
+}
+
+/// Closes what an assignment that expired or was rejected left behind, once its node was slashed and its replica cannot be
+/// taken any more. Anybody may call it.
+pub fn close_assignment(replica: Replica, rent_payer: &Address) -> Instruction {
+    let accounts = vec![
+        writable(replica.job),
+        writable(replica.assignment()),
         writable(*rent_payer),
     ];
-    accounts.extend(replica.siblings(0..replicas));
-    build(ID, instruction::EXPIRE_ASSIGNMENT, &(), accounts)
+    build(ID, instruction::CLOSE_ASSIGNMENT, &(), accounts)
+}
+
+/// Gives the client what can no longer be spent of a job that takes no more claims. Anybody may call it.
+pub fn refund_job(job: &Address, client: &Address) -> Instruction {
+    let mut accounts = vec![
+        writable(*job),
+        writable(escrow_address(job).0),
+        writable(lmr_account(client)),
+        readonly(TOKEN_PROGRAM),
+    ];
+    accounts.extend(event_accounts(ID));
+    build(ID, instruction::REFUND_JOB, &(), accounts)
+}
+
+/// Counts the oracles' signatures under a verdict on the only result of a shard. They are in the instruction just before it
+/// (`lumora_interface::bandwidth::signatures`). `rent_payer`: who brought the first of them; the payer if these are.
+pub fn reject_result(
+    payer: &Address,
+    replica: Replica,
+    node: &Address,
+    rent_payer: &Address,
+    arguments: &RejectResultArguments,
+) -> Instruction {
+    let accounts = vec![
+        writable_signer(*payer),
+        readonly(ORACLE_SET),
+        writable(replica.job),
+        writable(replica.assignment()),
+        writable(work_address(node).0),
+        writable(verdict_address(&arguments.digest).0),
+        writable(*rent_payer),
+        readonly(sysvar::instructions::ID),
+        readonly(system_program::ID),
+    ];
+    build(ID, instruction::REJECT_RESULT, arguments, accounts)
+}
+
+/// Closes the account of a verdict that cannot find its quorum any more. `assignment` and `rent_payer`: as the verdict names
+/// them. Anybody may call it.
+pub fn close_verdict(digest: &Hash, assignment: &Address, rent_payer: &Address) -> Instruction {
+    let accounts = vec![
+        writable(verdict_address(digest).0),
+        readonly(*assignment),
+        writable(*rent_payer),
+    ];
+    build(ID, instruction::CLOSE_VERDICT, &(), accounts)
 }
 
 /// Stops further claims.

@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 
 use anchor_lang::{
     Error, Id, Result,
-    cpi::{CpiSeed, CpiSigner, InstructionAccount, InstructionView},
+    cpi::{CpiSeed, CpiSigner, InstructionAccount, InstructionView, find_and_verify_program_address},
     pinocchio::{
         account::AccountView,
         cpi::{CpiAccount, invoke_signed_unchecked},
@@ -45,6 +45,21 @@ pub fn is_token_account_of(account: &AccountView, mint: &Address, owner: &Addres
         data[..32] == *mint.as_array() && data[32..64] == *owner.as_array()
     })
     .unwrap_or(false)
+}
+
+/// The associated token account program.
+const ASSOCIATED_TOKEN_PROGRAM: Address = Address::from_str_const("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL");
+
+/// Whether this is the address of that wallet's associated token account for that mint, whatever lies there. Some 300
+/// compute units for each bump that is tried.
+#[inline(never)]
+pub fn is_associated_address(account: &AccountView, mint: &Address, owner: &Address) -> bool {
+    find_and_verify_program_address(
+        &[owner.as_ref(), Token::id().as_ref(), mint.as_ref()],
+        &ASSOCIATED_TOKEN_PROGRAM,
+        account.address(),
+    )
+    .is_ok()
 }
 
 /// Base units in a token account; zero for any other account.

@@ -55,7 +55,8 @@ pub mod market {
         instructions::deliver::handler(ctx, arguments)
     }
 
-    /// Gives the buyer the money back when the deadline has passed. Anybody may call it.
+    /// Gives the buyer the money back when the deadline has passed, and the penalty out of the seller's bond. Anybody may call
+    /// it.
     #[discrim = 4]
     pub fn refund(ctx: &mut Context<Refund>) -> Result<()> {
         instructions::refund::handler(ctx)
@@ -71,5 +72,38 @@ pub mod market {
     #[discrim = 6]
     pub fn withdraw_listing(ctx: &mut Context<WithdrawListing>) -> Result<()> {
         instructions::withdraw_listing::handler(ctx)
+    }
+
+    /// Changes price, time to deliver and data card for later sales. CANNOT change what is sold or who is paid for it.
+    #[discrim = 7]
+    pub fn update_listing(ctx: &mut Context<UpdateListing>, arguments: UpdateListingArguments) -> Result<()> {
+        instructions::update_listing::handler(ctx, arguments)
+    }
+
+    /// Puts up LMR of the seller that buyers are paid from when it delivers late. The first time, the listing becomes
+    /// bonded: from then on each sale sets its penalty aside, or is refused.
+    #[discrim = 8]
+    pub fn add_bond(ctx: &mut Context<AddBond>, arguments: AddBondArguments) -> Result<()> {
+        instructions::add_bond::handler(ctx, arguments)
+    }
+
+    /// Gives the bond back to the seller when the listing is withdrawn and no purchase is open. Anybody may call it.
+    #[discrim = 9]
+    pub fn withdraw_bond(ctx: &mut Context<WithdrawBond>) -> Result<()> {
+        instructions::withdraw_bond::handler(ctx)
+    }
+
+    /// Ends a withdrawn listing's account when its buyers' time to rate is over. Anybody may call it; the rent goes to who
+    /// paid it.
+    #[discrim = 10]
+    pub fn close_listing(ctx: &mut Context<CloseListing>) -> Result<()> {
+        instructions::close_listing::handler(ctx)
+    }
+
+    /// Ends a delivered purchase's account and gives its buyer the rent back. With it goes the delivery: CAN cost the buyer
+    /// the content key, if it was not derived before.
+    #[discrim = 11]
+    pub fn close_purchase(ctx: &mut Context<ClosePurchase>) -> Result<()> {
+        instructions::close_purchase::handler(ctx)
     }
 }

@@ -41,6 +41,38 @@ macro_rules! create_listing_arguments {
     };
 }
 
+/// Declares [`UpdateListingArguments`].
+#[macro_export]
+macro_rules! update_listing_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `update_listing`: all that a seller may change. What is sold, and who is paid for it, stays.
+        $(#[$attribute])*
+        pub struct UpdateListingArguments {
+            /// LMR base units for one copy, the protocol's fee included.
+            pub price: u64,
+            /// Seconds in which a later sale must be delivered.
+            pub delivery_seconds: u32,
+            /// SHA-256 of the data card.
+            pub metadata_hash: [u8; 32],
+            /// SHA-256 of the text of the URI where the data card is.
+            pub uri_hash: [u8; 32],
+        }
+    };
+}
+
+/// Declares [`AddBondArguments`].
+#[macro_export]
+macro_rules! add_bond_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `add_bond`.
+        $(#[$attribute])*
+        pub struct AddBondArguments {
+            /// LMR base units to add.
+            pub amount: u64,
+        }
+    };
+}
+
 /// Declares [`BuyArguments`].
 #[macro_export]
 macro_rules! buy_arguments {
@@ -75,12 +107,10 @@ macro_rules! deliver_arguments {
     };
 }
 
-macro_rules! plain {
-    ($($name:ident),+) => {
-        $($name!(
-            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-            #[cfg_attr(feature = "borsh", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
-        );)+
-    };
-}
-plain!(create_listing_arguments, buy_arguments, deliver_arguments);
+plain_arguments!(
+    create_listing_arguments,
+    update_listing_arguments,
+    add_bond_arguments,
+    buy_arguments,
+    deliver_arguments,
+);

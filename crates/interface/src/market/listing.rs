@@ -2,7 +2,7 @@
 
 use lumora_core::delivery::Point;
 
-use super::MAX_PAYEES;
+use super::{LATE_PENALTY, MAX_DELIVERY_SECONDS, MAX_PAYEES, RATING_SECONDS, listing_state};
 use crate::Address;
 
 /// Declares [`Listing`].
@@ -76,7 +76,7 @@ macro_rules! listing_account {
             pub ratings: u64,
             /// Sum of the ratings, each 1 to 5.
             pub rating_sum: u64,
-            /// LMR base units that the seller put up; zero in this version.
+            /// LMR base units that the seller put up, and buyers are paid from when it delivers late.
             pub bond: u64,
             /// Who paid the rent and gets it back.
             pub rent_payer: Address,
@@ -88,8 +88,14 @@ macro_rules! listing_account {
             pub payees: [Address; 8],
             /// Their parts of what is left after the fee, in basis points; they sum to 10,000.
             pub shares: [u16; 8],
+            /// LMR base units of the bond that are set aside for purchases that may still be late; never more than the bond.
+            pub open_penalties: u64,
+            /// Bump of the bond vault's address; zero while there is none, and sales are made without a penalty.
+            pub bond_bump: u8,
+            /// Zero.
+            pub _padding_2: [u8; 7],
             /// Room for later fields; zero.
-            pub _reserved: [u8; 128],
+            pub _reserved: [u8; 112],
         }
     };
 }
@@ -110,6 +116,42 @@ impl Listing {
     /// The wallets that are paid, in the order in which `deliver` wants their token accounts.
     pub fn payees(&self) -> &[Address] {
         &self.payees[..usize::from(self.payee_count).min(MAX_PAYEES)]
+    }
+
+    /// Whether the seller has put up a bond, which sets a penalty aside for each purchase.
+    pub fn is_bonded(&self) -> bool {
+        self.bond_bump != 0
+    }
+
+    /// LMR base units that a buyer gets on top of the price when a purchase made now is not delivered in time.
+    pub fn penalty(&self) -> u64 {
+        if self.is_bonded() {
+            LATE_PENALTY.of(self.price)
+        } else {
+            0
+        }
+    }
+
+    /// LMR base units of the bond that no open purchase has a claim on.
+    pub fn free_bond(&self) -> u64 {
+        self.bond.saturating_sub(self.open_penalties)
+    }
+
+    /// Unix time from which the account may be closed; `None` while it is not withdrawn. Where copies were sold, that is
+    /// when the last of them could have been delivered and the time to rate it is over: until then every buyer finds here
+    /// what was promised. A listing that is made later at the same address can therefore not be rated for this one's sales.
+    pub fn closable_from(&self) -> Option<i64> {
+        // Nothing touches `updated_at` after the withdrawal.
+        let withdrawn_at = (self.state == listing_state::WITHDRAWN).then_some(self.updated_at)?;
+        if self.sales == 0 {
+            return Some(withdrawn_at);
+        }
+        Some(
+            withdrawn_at
+                .saturating_add(i64::from(MAX_DELIVERY_SECONDS))
+                .saturating_add(RATING_SECONDS)
+                .saturating_add(1),
+        )
     }
 
     /// Mean rating in hundredths, 100 to 500; `None` while there is no rating.

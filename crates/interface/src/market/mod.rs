@@ -8,13 +8,18 @@ mod listing;
 mod purchase;
 mod share;
 
-pub use arguments::{BuyArguments, CreateListingArguments, DeliverArguments};
+pub use arguments::{AddBondArguments, BuyArguments, CreateListingArguments, DeliverArguments, UpdateListingArguments};
 pub use config::MarketConfig;
 pub use error::MarketError;
-pub use events::{DatasetBought, DatasetDelivered, ListingCreated, ListingWithdrawn, PurchaseRated, PurchaseRefunded};
+pub use events::{
+    DatasetBought, DatasetDelivered, ListingBondAdded, ListingBondWithdrawn, ListingClosed, ListingCreated,
+    ListingUpdated, ListingWithdrawn, PenaltyPaid, PurchaseClosed, PurchaseRated, PurchaseRefunded,
+};
 pub use listing::Listing;
 pub use purchase::Purchase;
 pub use share::Share;
+
+use lumora_core::units::Bps;
 
 use crate::Address;
 
@@ -32,6 +37,8 @@ pub mod seed {
     pub const PURCHASE: &[u8] = b"purchase";
     /// The token account with a purchase's LMR; followed by the address of the purchase.
     pub const VAULT: &[u8] = b"vault";
+    /// The token account with a listing's bond; followed by the address of the listing, which is its authority.
+    pub const BOND: &[u8] = b"bond";
 }
 
 instructions! {
@@ -42,6 +49,11 @@ instructions! {
     REFUND = 4, refund;
     RATE = 5, rate;
     WITHDRAW_LISTING = 6, withdraw_listing;
+    UPDATE_LISTING = 7, update_listing;
+    ADD_BOND = 8, add_bond;
+    WITHDRAW_BOND = 9, withdraw_bond;
+    CLOSE_LISTING = 10, close_listing;
+    CLOSE_PURCHASE = 11, close_purchase;
 }
 
 /// Values of [`Listing::state`].
@@ -65,6 +77,10 @@ pub const MAX_PAYEES: usize = 8;
 
 /// Longest time that a seller may give itself to deliver, in seconds: a week.
 pub const MAX_DELIVERY_SECONDS: u32 = 7 * 24 * 3_600;
+
+/// Share of the price that a buyer gets on top of it, out of the seller's bond, when a purchase is not delivered in time. Of
+/// listings without a bond there is none.
+pub const LATE_PENALTY: Bps = Bps(1_000);
 
 /// Time after delivery in which a buyer may rate, in seconds: 30 days.
 pub const RATING_SECONDS: i64 = 30 * 24 * 3_600;
@@ -92,6 +108,11 @@ pub fn vault_address(purchase: &Address) -> (Address, u8) {
     Address::find_program_address(&[seed::VAULT, purchase.as_ref()], &ID)
 }
 
+/// Address and bump of the token account with a listing's bond.
+pub fn bond_vault_address(listing: &Address) -> (Address, u8) {
+    Address::find_program_address(&[seed::BOND, listing.as_ref()], &ID)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +124,13 @@ mod tests {
             "event",
             crate::Event,
             ListingCreated,
+            ListingUpdated,
             ListingWithdrawn,
+            ListingClosed,
+            ListingBondAdded,
+            ListingBondWithdrawn,
+            PenaltyPaid,
+            PurchaseClosed,
             DatasetBought,
             DatasetDelivered,
             PurchaseRefunded,

@@ -47,8 +47,13 @@ macro_rules! purchase_account {
             pub delivered_at: i64,
             /// Unix time of the rating; zero before.
             pub rated_at: i64,
+            /// LMR base units that the buyer gets out of the seller's bond if this is not delivered in time.
+            pub penalty: u64,
+            /// Id of the dataset, with which the content key is derived: what was bought can be opened when the listing is
+            /// closed. Zero in purchases that are older than this field: look at the listing.
+            pub dataset_id: [u8; 32],
             /// Room for later fields; zero.
-            pub _reserved: [u8; 64],
+            pub _reserved: [u8; 24],
         }
     };
 }

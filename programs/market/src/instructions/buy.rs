@@ -10,7 +10,7 @@ use anchor_spl::token::Token;
 use lumora_core::delivery::Point;
 use lumora_interface::{
     market::{listing_state, purchase_state},
-    registry::{Network, pause},
+    registry::{self, Network, pause},
     self_call,
     tokens::{self, Funding},
 };
@@ -34,7 +34,10 @@ pub struct Buy {
     #[account(mut)]
     pub buyer: Signer,
     /// The network: what is paused.
-    #[account(constraint = !network.is_paused(pause::BUYING) @ MarketError::Paused)]
+    #[account(
+        address = registry::NETWORK @ MarketError::WrongNetwork,
+        constraint = !network.is_paused(pause::BUYING) @ MarketError::Paused,
+    )]
     pub network: Account<Network>,
     /// What is bought.
     #[account(mut)]
@@ -113,6 +116,9 @@ pub(crate) fn handler(ctx: &mut Context<Buy>, index: u32, arguments: BuyArgument
         amount: arguments.price,
         deadline,
     };
+    let listing = &mut *accounts.listing;
+    let penalty = listing.open_purchase()?;
+    let dataset_id = listing.dataset_id;
     let purchase = &mut *accounts.purchase;
     purchase.version = VERSION;
     purchase.bump = ctx.bumps.purchase;
@@ -126,8 +132,8 @@ pub(crate) fn handler(ctx: &mut Context<Buy>, index: u32, arguments: BuyArgument
     purchase.amount = arguments.price;
     purchase.bought_at = now;
     purchase.deadline = deadline;
-    let listing = &mut *accounts.listing;
-    listing.open_purchases = listing.open_purchases.checked_add(1).ok_or(MarketError::Overflow)?;
+    purchase.penalty = penalty;
+    purchase.dataset_id = dataset_id;
     self_call::record(
         &event,
         ctx.accounts.event_authority.account(),

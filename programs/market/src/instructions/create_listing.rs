@@ -9,7 +9,7 @@ use anchor_lang::prelude::*;
 use lumora_core::{delivery::Point, units::Bps};
 use lumora_interface::{
     market::{MAX_DELIVERY_SECONDS, MAX_PAYEES, listing_state},
-    registry::{Network, pause},
+    registry::{self, Network, pause},
 };
 
 use crate::{
@@ -31,7 +31,10 @@ pub struct CreateListing {
     #[account(mut)]
     pub seller: Signer,
     /// The network: fee, mint, what is paused.
-    #[account(constraint = !network.is_paused(pause::BUYING) @ MarketError::Paused)]
+    #[account(
+        address = registry::NETWORK @ MarketError::WrongNetwork,
+        constraint = !network.is_paused(pause::BUYING) @ MarketError::Paused,
+    )]
     pub network: Account<Network>,
     /// Names the treasury.
     #[account(seeds = [b"config"], bump)]
@@ -88,6 +91,7 @@ pub(crate) fn handler(
         listing.payees[index] = share.payee;
         listing.shares[index] = share.basis_points;
     }
+    listing.invariant()?;
     emit!(ListingCreated {
         version: VERSION,
         _padding: [0; 7],
@@ -100,12 +104,18 @@ pub(crate) fn handler(
     Ok(())
 }
 
-fn validate(arguments: &CreateListingArguments) -> Result<()> {
-    require!(arguments.price > 0, MarketError::PriceZero);
+/// What a seller may change later.
+pub(super) fn validate_terms(price: u64, delivery_seconds: u32) -> Result<()> {
+    require!(price > 0, MarketError::PriceZero);
     require!(
-        (1..=MAX_DELIVERY_SECONDS).contains(&arguments.delivery_seconds),
+        (1..=MAX_DELIVERY_SECONDS).contains(&delivery_seconds),
         MarketError::DeliveryTimeRange
     );
+    Ok(())
+}
+
+fn validate(arguments: &CreateListingArguments) -> Result<()> {
+    validate_terms(arguments.price, arguments.delivery_seconds)?;
     // With the identity as key anybody could deliver, and the content key would be that of nobody's secret.
     require!(
         Point(arguments.listing_key).is_key::<Syscalls>(),

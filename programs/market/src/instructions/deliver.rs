@@ -18,13 +18,16 @@ use crate::{
     curve::Syscalls,
     error::MarketError,
     events::DatasetDelivered,
-    state::{Listing, Purchase, empty_vault},
+    state::{Listing, Purchase, empty_vault, vault_amount},
 };
 
 lumora_interface::deliver_arguments!(#[derive(AnchorSerialize, AnchorDeserialize, IdlType, Clone, Copy)]);
 
 /// Accounts of `deliver`. After them comes one LMR token account per payee, in the listing's order. Nobody need sign: a
 /// delivery is worth the same whoever brings it.
+///
+/// A payee that closed its associated token account cannot hold up the others: the part of it goes to the treasury. It does
+/// not go to the seller, who may choose what to pass here.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Deliver {
@@ -79,7 +82,7 @@ pub(crate) fn handler(ctx: &mut Context<Deliver>, arguments: DeliverArguments) -
     let amount = purchase.amount;
     let net = Bps(listing.fee_bps).complement().of(amount);
     let fee = amount.saturating_sub(net);
-    let surplus = tokens::amount(accounts.vault.account())
+    let surplus = vault_amount(purchase, accounts.vault.account(), &listing.lmr_mint, ctx.program_id)?
         .checked_sub(amount)
         .ok_or(MarketError::Invariant)?;
     let payees = listing.payees();
@@ -94,15 +97,19 @@ pub(crate) fn handler(ctx: &mut Context<Deliver>, arguments: DeliverArguments) -
         to: accounts.treasury.account(),
         amount: fee,
     }; MAX_PAYEES + 1];
+    let mut unpaid = 0;
     for (index, (payee, tokens)) in payees.iter().zip(&extra).enumerate() {
-        require!(
-            tokens::is_token_account_of(tokens, &listing.lmr_mint, payee),
-            MarketError::WrongTokenAccount
-        );
-        payments[index + 1] = Payment {
-            to: tokens,
-            amount: parts[index],
-        };
+        if tokens::is_token_account_of(tokens, &listing.lmr_mint, payee) {
+            payments[index + 1].to = tokens;
+        } else {
+            // Any other address would let who delivers withhold a payee's part by passing something else.
+            require!(
+                tokens::is_associated_address(tokens, &listing.lmr_mint, payee),
+                MarketError::WrongTokenAccount
+            );
+            unpaid |= 1 << index;
+        }
+        payments[index + 1].amount = parts[index];
     }
     let payments = &mut payments[..payees.len() + 1];
     let paid = payments
@@ -111,18 +118,13 @@ pub(crate) fn handler(ctx: &mut Context<Deliver>, arguments: DeliverArguments) -
     require!(paid == Some(amount), MarketError::Invariant);
     // A vault that is not empty cannot be closed, so one base unit sent to it would stop every delivery.
     payments[0].amount = fee.checked_add(surplus).ok_or(MarketError::Overflow)?;
-    empty_vault(
-        purchase,
-        accounts.vault.account(),
-        ctx.program_id,
-        payments,
-        accounts.buyer.account(),
-    )?;
+    empty_vault(purchase, accounts.vault.account(), payments, accounts.buyer.account())?;
 
     let event = DatasetDelivered {
         version: VERSION,
         payees: payees.len() as u8,
-        _padding: [0; 6],
+        unpaid,
+        _padding: [0; 5],
         listing: *accounts.listing.address(),
         purchase: *accounts.purchase.address(),
         ephemeral: arguments.ephemeral,
@@ -131,14 +133,16 @@ pub(crate) fn handler(ctx: &mut Context<Deliver>, arguments: DeliverArguments) -
         fee,
     };
     let purchase = &mut *accounts.purchase;
+    let penalty = purchase.penalty;
     purchase.state = purchase_state::DELIVERED;
     purchase.ephemeral = arguments.ephemeral;
     purchase.sealed = arguments.sealed;
     purchase.delivered_at = now;
     let listing = &mut *accounts.listing;
-    listing.open_purchases = listing.open_purchases.checked_sub(1).ok_or(MarketError::Invariant)?;
+    listing.end_purchase(penalty)?;
     listing.sales = listing.sales.checked_add(1).ok_or(MarketError::Overflow)?;
     listing.volume = listing.volume.checked_add(amount).ok_or(MarketError::Overflow)?;
+    listing.invariant()?;
     self_call::record(
         &event,
         ctx.accounts.event_authority.account(),

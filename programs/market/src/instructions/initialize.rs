@@ -1,7 +1,10 @@
 //! Names the treasury.
 
 use anchor_lang::prelude::*;
-use lumora_interface::{registry::Network, tokens};
+use lumora_interface::{
+    registry::{self, Network},
+    rewards, tokens,
+};
 
 use crate::{constants::VERSION, error::MarketError, state::MarketConfig};
 
@@ -12,10 +15,15 @@ pub struct Initialize {
     #[account(mut, address = network.authority @ MarketError::NotAuthority)]
     pub authority: Signer,
     /// The network.
+    #[account(address = registry::NETWORK @ MarketError::WrongNetwork)]
     pub network: Account<Network>,
-    /// LMR token account that will receive the fees.
-    /// CHECK: read in the handler.
-    #[account(constraint = tokens::is_token_account(treasury.account(), &network.lmr_mint) @ MarketError::WrongTreasury)]
+    /// Token account that will receive the fees: the one that `rewards` burns a share of. Only a program controls it, so
+    /// nobody can close it, and no delivery can fail for want of it.
+    /// CHECK: a fixed address; program and mint are read here.
+    #[account(
+        address = rewards::FEES @ MarketError::WrongTreasury,
+        constraint = tokens::is_token_account(treasury.account(), &network.lmr_mint) @ MarketError::WrongTreasury,
+    )]
     pub treasury: UncheckedAccount,
     /// Where the treasury is written down.
     #[account(init, payer = authority, seeds = [b"config"], bump)]

@@ -49,6 +49,7 @@ pub(crate) fn handler(ctx: &mut Context<Rate>, rating: u8) -> Result<()> {
         .rating_sum
         .checked_add(u64::from(rating))
         .ok_or(MarketError::Overflow)?;
+    listing.invariant()?;
     emit!(event);
     Ok(())
 }

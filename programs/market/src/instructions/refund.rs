@@ -1,4 +1,4 @@
-//! Gives the buyer the money back when the seller did not deliver in time.
+//! Gives the buyer the money back when the seller did not deliver in time, and the penalty that was set aside for it.
 
 use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
@@ -11,8 +11,8 @@ use lumora_interface::{
 use crate::{
     constants::VERSION,
     error::MarketError,
-    events::PurchaseRefunded,
-    state::{Listing, Purchase, empty_vault},
+    events::{PenaltyPaid, PurchaseRefunded},
+    state::{Listing, Purchase, empty_vault, pay_bond, vault_amount},
 };
 
 /// Accounts of `refund`. Nobody need sign.
@@ -41,6 +41,10 @@ pub struct Refund {
             @ MarketError::WrongTokenAccount,
     )]
     pub buyer_tokens: UncheckedAccount,
+    /// Token account with the seller's bond; any account if the purchase was made without a penalty.
+    /// CHECK: its address is derived before it pays.
+    #[account(mut)]
+    pub bond_vault: UncheckedAccount,
     /// Moves the LMR and closes the vault.
     pub token_program: Program<Token>,
 }
@@ -53,8 +57,12 @@ pub(crate) fn handler(ctx: &mut Context<Refund>) -> Result<()> {
     require!(now > purchase.deadline, MarketError::TooEarlyToRefund);
 
     // Whatever somebody sent to the vault by mistake goes to the buyer too: it could not be closed otherwise.
-    let amount = tokens::amount(accounts.vault.account());
-    require!(amount >= purchase.amount, MarketError::Invariant);
+    let amount = vault_amount(
+        purchase,
+        accounts.vault.account(),
+        &accounts.listing.lmr_mint,
+        ctx.program_id,
+    )?;
     let event = PurchaseRefunded {
         version: VERSION,
         _padding: [0; 7],
@@ -66,20 +74,44 @@ pub(crate) fn handler(ctx: &mut Context<Refund>) -> Result<()> {
     empty_vault(
         purchase,
         accounts.vault.account(),
-        ctx.program_id,
         &[Payment {
             to: accounts.buyer_tokens.account(),
             amount,
         }],
         accounts.buyer.account(),
     )?;
+    let penalty = purchase.penalty;
+    if penalty > 0 {
+        pay_bond(
+            &accounts.listing,
+            accounts.bond_vault.account(),
+            ctx.program_id,
+            Payment {
+                to: accounts.buyer_tokens.account(),
+                amount: penalty,
+            },
+            None,
+        )?;
+    }
     let listing = &mut *accounts.listing;
-    listing.open_purchases = listing.open_purchases.checked_sub(1).ok_or(MarketError::Invariant)?;
+    listing.end_purchase(penalty)?;
+    listing.bond = listing.bond.checked_sub(penalty).ok_or(MarketError::Invariant)?;
     listing.refunds = listing.refunds.checked_add(1).ok_or(MarketError::Overflow)?;
-    self_call::record(
-        &event,
-        ctx.accounts.event_authority.account(),
-        ctx.bumps.event_authority,
-        ctx.program_id,
-    )
+    listing.invariant()?;
+    let bond = listing.bond;
+    let (authority, bump) = (ctx.accounts.event_authority.account(), ctx.bumps.event_authority);
+    self_call::record(&event, authority, bump, ctx.program_id)?;
+    if penalty > 0 {
+        let event = PenaltyPaid {
+            version: VERSION,
+            _padding: [0; 7],
+            listing: event.listing,
+            purchase: event.purchase,
+            buyer: event.buyer,
+            amount: penalty,
+            bond,
+        };
+        self_call::record(&event, authority, bump, ctx.program_id)?;
+    }
+    Ok(())
 }

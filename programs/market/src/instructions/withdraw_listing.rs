@@ -22,7 +22,9 @@ pub(crate) fn handler(ctx: &mut Context<WithdrawListing>) -> Result<()> {
     let listing = &mut *ctx.accounts.listing;
     require!(listing.state == listing_state::ACTIVE, MarketError::ListingWithdrawn);
     listing.state = listing_state::WITHDRAWN;
+    // From here on, nothing changes this time: the account may be closed so long after it.
     listing.updated_at = now;
+    listing.invariant()?;
     emit!(ListingWithdrawn {
         version: VERSION,
         _padding: [0; 3],
