@@ -96,7 +96,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         let Some(second) = replicas.pop() else { continue };
         let Some(first) = replicas.pop() else { continue };
-        let distance = first.sketch.distance(second.sketch);
+        let distance = first.sketch[0].distance(&second.sketch[0]);
         println!(
             "shard {number}: {} records, {} bytes of pages, replicas differ in {distance} bits",
             first.count(),
@@ -105,8 +105,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         furthest = furthest.max(distance);
         let sealed = shard::seal(&first, &client.public(), &store).await?;
         let opened = shard::open(&sealed, &client, &store).await?;
-        if let Some(other) = results.last().map(|other: &shard::ShardResult| other.sketch) {
-            nearest = nearest.min(opened.sketch.distance(other));
+        if let Some(other) = results.last().map(|other: &shard::ShardResult| other.sketch[0]) {
+            nearest = nearest.min(opened.sketch[0].distance(&other));
         }
         results.push(opened);
     }
@@ -124,24 +124,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("forbidden pages asked for: {}", site.forbidden_requests(AGENT).len());
     let started = Instant::now();
-    let built = dataset::build(Build {
-        dataset_id: [7; 32],
-        manifest: &manifest,
-        shards: &results,
-        sample_rows: 3,
-    })?;
+    let build = Build::new([7; 32], &manifest, results.as_slice());
+    let built = dataset::build(&build, &folder.join("work"), |_| ())?;
     let key = ContentKey::random()?;
-    let packaged = dataset::package(&built, &key, SEGMENT_SIZE, &store).await?;
+    let packaged = dataset::package(&built, &key, SEGMENT_SIZE, &store, |_| ()).await?;
     println!(
         "dataset: {} rows, {} bytes, {} duplicates left out, in {:.1?}",
-        built.card.rows,
-        built.card.bytes,
-        built.card.duplicates_removed,
+        built.card().rows,
+        built.card().bytes,
+        built.card().duplicates_removed,
         started.elapsed()
     );
     let started = Instant::now();
-    let listed = Listed::from(&packaged.index);
-    let (_, verification) = dataset::open(&packaged.index_cid, &listed, &key, &store, &mut std::io::sink()).await?;
+    let listed = Listed::from(&packaged);
+    let rows = folder.join("rows.jsonl");
+    let (_, verification) = dataset::download(&listed, &key, &store, &rows, |_| ()).await?;
     println!(
         "opened: {} of {} rows verified, in {:.1?}",
         verification.rows_verified,

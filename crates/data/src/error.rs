@@ -59,6 +59,33 @@ pub enum Error {
         /// Its size.
         bytes: u64,
     },
+    /// The store sends too slowly.
+    #[error("the store sent object {cid} too slowly to be of use. Try again later, or point to another store")]
+    SlowObject {
+        /// What was asked for.
+        cid: Cid,
+    },
+    /// The store sent another part than was asked for.
+    #[error(
+        "the store sent object {cid} from byte {sent} where it was asked to go on from byte {asked}. Point to another store"
+    )]
+    WrongRange {
+        /// What was asked for.
+        cid: Cid,
+        /// From where.
+        asked: u64,
+        /// From where it came.
+        sent: u64,
+    },
+    /// A place that is no store.
+    #[error(
+        "`{place}` is no store: name a folder, `s3://bucket/prefix`, or the address of a web server with a store's folder, as `https://example.org/store`"
+    )]
+    UnknownStore {
+        /// As given.
+        place: String,
+    },
+
     /// An object is not in the form it should have.
     #[error(
         "{what} is not in the expected form: {why}. It was made by another version, or is not what its name was given for"
@@ -107,6 +134,14 @@ pub enum Error {
         /// As there are.
         found: u64,
     },
+    /// A segment that is not as long as the header says.
+    #[error(
+        "segment {index} does not have the length that the header gives it: the file changed while it was encrypted. Package it again"
+    )]
+    SegmentLength {
+        /// Number of the segment, from 0.
+        index: u32,
+    },
     /// More data than the segment counter can number.
     #[error("{bytes} bytes are too many for segments of {segment_size}: choose larger segments")]
     TooManySegments {
@@ -124,6 +159,78 @@ pub enum Error {
         expected: String,
         /// As computed.
         found: String,
+    },
+
+    /// The card is not of the dataset.
+    #[error("the data card's {what} do not fit the dataset: do not buy by this card")]
+    CardMismatch {
+        /// What differs.
+        what: &'static str,
+    },
+    /// The package is not what was listed.
+    #[error(
+        "the package's {what} is {found}, where the listing says {expected}: this is not the dataset that was listed"
+    )]
+    PackageMismatch {
+        /// What differs.
+        what: &'static str,
+        /// As listed.
+        expected: u64,
+        /// As found.
+        found: u64,
+    },
+    /// A row nobody says anything about.
+    #[error("row {row} has no provenance: the dataset was not made as the listing says")]
+    RowWithoutProvenance {
+        /// Number of the row, from 0.
+        row: u64,
+    },
+    /// Provenance of rows that are not there.
+    #[error("there is provenance for more than the {rows} rows: rows were left out after the listing was made")]
+    ProvenanceWithoutRow {
+        /// Number of rows.
+        rows: u64,
+    },
+    /// A row of the export is not what a table can hold.
+    #[error("row {row} cannot be written: {why}")]
+    UnwritableRow {
+        /// Number of the row, from 0.
+        row: u64,
+        /// Why.
+        why: String,
+    },
+    /// The sample is not the one that chance chose.
+    #[error("the sample is not to be trusted: {why}")]
+    BadSample {
+        /// Why.
+        why: String,
+    },
+    /// More shards than a dataset may have.
+    #[error("{found} shards are more than the 65,536 that a dataset may have: build several datasets")]
+    TooManyOrigins {
+        /// So many.
+        found: usize,
+    },
+    /// The work folder was changed.
+    #[error("`{}` was changed since the dataset was built: remove its folder and build again", path.display())]
+    WorkFolderChanged {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A secret that is kept encrypted does not open.
+    #[error("`{}` does not open with this {lock}: use the one it was locked with", path.display())]
+    WrongUnlock {
+        /// The file.
+        path: PathBuf,
+        /// What was tried: a passphrase or a key file.
+        lock: &'static str,
+    },
+    /// A passphrase or key file that protects nothing.
+    #[error("{why}")]
+    WeakLock {
+        /// Why, and what to use.
+        why: String,
     },
 
     /// Two results of one shard.

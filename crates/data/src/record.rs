@@ -1,11 +1,12 @@
 //! Records, their hashes, and what a replica reveals of a set of them.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
 use lumora_core::{
     hash::{Hash, sha256},
     merkle,
-    sketch::{Sketch, simhash},
+    result::{self, WORDS},
+    sketch::{Sketch, is_volatile},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
@@ -100,6 +101,28 @@ impl Record {
         merkle::leaf_hash(&self.bytes)
     }
 
+    /// Hashes of the runs of two words in each member, without the volatile ones; without order, some more than once.
+    pub fn shingles(&self) -> Vec<u64> {
+        let mut shingles = Vec::new();
+        for (name, value) in self.members() {
+            let mut texts = Vec::new();
+            collect_texts(&value, &mut texts);
+            let words = texts.iter().flat_map(|text| text.split(' '));
+            let words: Vec<&str> = words.filter(|word| !is_volatile(word)).collect();
+            let width = words.len().clamp(1, SHINGLE_WORDS);
+            shingles.extend(words.windows(width).map(|run| {
+                let digest = sha256(&[name.as_bytes(), b"\0", run.join(" ").as_bytes()]);
+                leading_word(&digest)
+            }));
+        }
+        shingles
+    }
+
+    /// What stands for it in a sketch: a hash of its URL, and its shingles.
+    pub fn sketched(&self) -> (u64, Vec<u64>) {
+        (leading_word(&self.url_hash()), self.shingles())
+    }
+
     fn value(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
@@ -110,6 +133,24 @@ impl Record {
             Value::Object(members) => members,
             _ => Map::new(),
         }
+    }
+}
+
+/// The URL of a row, read without building the rest of it.
+#[derive(Deserialize)]
+pub(crate) struct UrlOfRow<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+}
+
+impl<'a> UrlOfRow<'a> {
+    /// The URL of the record in `row`, which must be JSON throughout.
+    pub(crate) fn of(row: &'a [u8]) -> Result<Cow<'a, str>> {
+        let read: serde_json::Result<Self> = serde_json::from_slice(row);
+        read.map(|row| row.url).map_err(|error| Error::Malformed {
+            what: "a record",
+            why: error.to_string(),
+        })
     }
 }
 
@@ -143,25 +184,14 @@ pub fn result_root(sorted: &[Record]) -> Hash {
     merkle::Tree::new(sorted.iter().map(Record::leaf).collect()).root()
 }
 
-/// The sketch of a set of records: over the distinct runs of two words in each member.
-///
-/// Distinct, because what stands on every page of a site would otherwise outvote what the pages say.
-pub fn sketch(records: &[Record]) -> Sketch {
-    let mut shingles = BTreeSet::new();
-    for record in records {
-        for (name, value) in record.members() {
-            let mut words = Vec::new();
-            let mut texts = Vec::new();
-            collect_texts(&value, &mut texts);
-            words.extend(texts.iter().flat_map(|text| text.split(' ')));
-            let width = words.len().clamp(1, SHINGLE_WORDS);
-            for run in words.windows(width) {
-                let digest = sha256(&[name.as_bytes(), b"\0", run.join(" ").as_bytes()]);
-                shingles.insert(u64::from_le_bytes(std::array::from_fn(|i| digest[i])));
-            }
-        }
-    }
-    simhash(shingles)
+/// The sketch of the records of a shard with so many pages, word by word as replicas reveal it.
+pub fn sketch(records: &[Record], pages: u32) -> [Sketch; WORDS] {
+    let parts: Vec<(u64, Vec<u64>)> = records.iter().map(Record::sketched).collect();
+    result::words(parts.iter().map(|(name, shingles)| (*name, shingles.as_slice())), pages)
+}
+
+fn leading_word(hash: &Hash) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|i| hash[i]))
 }
 
 fn collect_texts(value: &Value, texts: &mut Vec<String>) {
@@ -215,12 +245,14 @@ mod tests {
                 })
                 .collect()
         };
-        let base = sketch(&pages("", 0));
-        let noisy = sketch(&pages("visit number 17 at noon", 0));
-        let other = sketch(&pages("", 50_000));
-        assert!(base.distance(noisy) <= 6, "{}", base.distance(noisy));
-        assert!(base.distance(other) >= 12, "{}", base.distance(other));
-        assert_eq!(sketch(&[]), Sketch(0));
+        let base = sketch(&pages("", 0), 50);
+        let noisy = sketch(&pages("served 2026-11-22 at 17:03:14", 0), 50);
+        let other = sketch(&pages("", 50_000), 50);
+        for word in 0..WORDS {
+            let (near, far) = (base[word].distance(&noisy[word]), base[word].distance(&other[word]));
+            assert!(near <= 40 && far >= 96, "word {word}: {near}, {far}");
+        }
+        assert_eq!(sketch(&[], 50), [Sketch::default(); WORDS]);
         assert_ne!(result_root(&pages("", 0)), result_root(&pages("x", 0)));
     }
 }

@@ -3,16 +3,13 @@
 //! The plaintext is cut into segments of equal size. Segment i is encrypted under the nonce prefix (7 bytes) || i (32
 //! bits, big endian) || last (1 byte), so that segments cannot be reordered, dropped from the end or appended without
 //! notice, and any of them can be opened by itself. Key and prefix are derived for each stream from the content key and
-//! a random salt, so one content key may encrypt several streams. AES-GCM does not commit to its key: a ciphertext can
+//! a salt, so one content key may encrypt several streams. AES-GCM does not commit to its key: a ciphertext can
 //! be made that opens differently under two keys. The header therefore carries a commitment to the key, and is
 //! authenticated with every segment.
 
 use aead_stream::{NewStream, StreamBE32, StreamPrimitive};
 use aes_gcm::{Aes256Gcm, KeyInit};
-use lumora_core::{
-    hash::{Hash, sha256},
-    merkle,
-};
+use lumora_core::hash::{Hash, sha256};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -24,8 +21,9 @@ use crate::{
 pub const SEGMENT_SIZE: u32 = 1 << 20;
 /// Bytes by which a segment grows in encryption.
 pub const TAG_SIZE: u32 = 16;
-/// Largest segment that is opened. The size comes from a header that somebody else may have written.
-const MAX_SEGMENT_SIZE: u32 = 1 << 26;
+/// Largest segment that is made or opened, 16 MiB. The size comes from a header that somebody else may have written, and
+/// decides how much memory opening takes.
+pub const MAX_SEGMENT_SIZE: u32 = 1 << 24;
 
 const VERSION: u8 = 1;
 const ENCRYPTION_INFO: &[u8] = b"lumora segment encryption v1";
@@ -35,7 +33,7 @@ const COMMITMENT_INFO: &[u8] = b"lumora key commitment v1";
 /// What is known of a stream before its segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Random, different for each stream.
+    /// Different for each stream: random, or a hash of the plaintext under the key.
     pub salt: [u8; 32],
     /// Plaintext bytes in each segment but the last.
     pub segment_size: u32,
@@ -78,7 +76,7 @@ impl Header {
             commitment: field(45..77).try_into().map_err(|_| malformed("commitment"))?,
         };
         if header.segment_size == 0 || header.segment_size > MAX_SEGMENT_SIZE {
-            return Err(malformed("segments must have between 1 byte and 64 MiB"));
+            return Err(malformed("segments must have between 1 byte and 16 MiB"));
         }
         header.segment_count().map(|_| header)
     }
@@ -91,18 +89,18 @@ impl Header {
             segment_size: self.segment_size,
         })
     }
-}
 
-/// Root over the header and the ciphertext segments, in order; the header is leaf 0, segment i is leaf i + 1.
-pub fn ciphertext_root<'a>(header: &Header, segments: impl IntoIterator<Item = &'a [u8]>) -> Hash {
-    let leaves =
-        std::iter::once(merkle::leaf_hash(&header.encode())).chain(segments.into_iter().map(merkle::leaf_hash));
-    merkle::Tree::new(leaves.collect()).root()
-}
+    /// Bytes of segment `index` before encryption.
+    pub fn plaintext_len_of(&self, index: u32) -> u64 {
+        let size = u64::from(self.segment_size);
+        let before = size.saturating_mul(u64::from(index));
+        self.plaintext_len.saturating_sub(before).min(size)
+    }
 
-/// Root over the plaintext segments, in order.
-pub fn plaintext_root<'a>(segments: impl IntoIterator<Item = &'a [u8]>) -> Hash {
-    merkle::Tree::new(segments.into_iter().map(merkle::leaf_hash).collect()).root()
+    /// Bytes of segment `index` after encryption.
+    pub fn ciphertext_len_of(&self, index: u32) -> u64 {
+        self.plaintext_len_of(index) + u64::from(TAG_SIZE)
+    }
 }
 
 /// The cipher of one stream.
@@ -136,10 +134,52 @@ pub struct Sealed {
     pub header: Header,
     /// Ciphertext segments, in order.
     pub segments: Vec<Vec<u8>>,
-    /// See [`ciphertext_root`].
-    pub ciphertext_root: Hash,
-    /// See [`plaintext_root`].
-    pub plaintext_root: Hash,
+}
+
+/// Encrypts segments, one at a time and in any order.
+pub struct Encryptor {
+    stream: Stream,
+    header: Header,
+}
+
+impl Encryptor {
+    /// Prepares to encrypt `plaintext_len` bytes. One key must never see the same salt with two different plaintexts:
+    /// `salt` is either random or a hash of the plaintext under the key.
+    pub fn new(key: &ContentKey, salt: [u8; 32], segment_size: u32, plaintext_len: u64) -> Result<Self> {
+        let header = Header {
+            salt,
+            segment_size: segment_size.clamp(1, MAX_SEGMENT_SIZE),
+            plaintext_len,
+            commitment: derive(key.expose(), &salt, COMMITMENT_INFO),
+        };
+        Ok(Self {
+            stream: Stream::new(key, &header)?,
+            header,
+        })
+    }
+
+    /// What the reader needs first.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Encrypts segment `index` in place. Each index is to be used for one plaintext only.
+    pub fn seal(&self, index: u32, mut segment: Vec<u8>) -> Result<Vec<u8>> {
+        if index >= self.stream.segments || segment.len() as u64 != self.header.plaintext_len_of(index) {
+            // A stream that is longer or shorter than was said would not open.
+            return Err(Error::SegmentLength { index });
+        }
+        self.stream
+            .cipher
+            .encrypt_in_place(
+                index,
+                self.stream.is_last(index),
+                &self.stream.header_hash,
+                &mut segment,
+            )
+            .expect("a segment is far below the 64 GiB that AES-GCM encrypts at most");
+        Ok(segment)
+    }
 }
 
 /// Encrypts `plaintext` with a fresh salt.
@@ -147,30 +187,19 @@ pub fn encrypt(key: &ContentKey, plaintext: &[u8], segment_size: u32) -> Result<
     encrypt_with_salt(key, random_bytes()?, plaintext, segment_size)
 }
 
-/// Encrypts `plaintext`. One key must never see the same salt twice with different data.
 fn encrypt_with_salt(key: &ContentKey, salt: [u8; 32], plaintext: &[u8], segment_size: u32) -> Result<Sealed> {
-    let header = Header {
-        salt,
-        segment_size: segment_size.clamp(1, MAX_SEGMENT_SIZE),
-        plaintext_len: plaintext.len() as u64,
-        commitment: derive(key.expose(), &salt, COMMITMENT_INFO),
-    };
-    let stream = Stream::new(key, &header)?;
-    let plain = plain_segments(plaintext, header.segment_size);
-    let mut segments = Vec::with_capacity(plain.len());
-    for (index, segment) in (0u32..).zip(&plain) {
-        let mut buffer = Vec::with_capacity(segment.len() + TAG_SIZE as usize);
-        buffer.extend_from_slice(segment);
-        stream
-            .cipher
-            .encrypt_in_place(index, stream.is_last(index), &stream.header_hash, &mut buffer)
-            .expect("a segment is far below the 64 GiB that AES-GCM encrypts at most");
-        segments.push(buffer);
-    }
+    let encryptor = Encryptor::new(key, salt, segment_size, plaintext.len() as u64)?;
+    let plain = plain_segments(plaintext, encryptor.header.segment_size);
+    let segments = (0u32..)
+        .zip(plain)
+        .map(|(index, segment)| {
+            let mut buffer = Vec::with_capacity(segment.len() + TAG_SIZE as usize);
+            buffer.extend_from_slice(segment);
+            encryptor.seal(index, buffer)
+        })
+        .collect::<Result<_>>()?;
     Ok(Sealed {
-        header,
-        ciphertext_root: ciphertext_root(&header, segments.iter().map(Vec::as_slice)),
-        plaintext_root: plaintext_root(plain),
+        header: encryptor.header,
         segments,
     })
 }
@@ -209,7 +238,7 @@ impl Decryptor {
     /// Decrypts segment `index`.
     pub fn open(&self, index: u32, segment: &[u8]) -> Result<Vec<u8>> {
         let tampered = Error::TamperedSegment { index };
-        if index >= self.stream.segments || segment.len() as u64 != self.ciphertext_len(index) {
+        if index >= self.stream.segments || segment.len() as u64 != self.header.ciphertext_len_of(index) {
             return Err(tampered);
         }
         let mut buffer = segment.to_vec();
@@ -222,12 +251,6 @@ impl Decryptor {
             Ok(()) => Ok(buffer),
             Err(_) => Err(tampered),
         }
-    }
-
-    fn ciphertext_len(&self, index: u32) -> u64 {
-        let size = u64::from(self.header.segment_size);
-        let before = size.saturating_mul(u64::from(index));
-        self.header.plaintext_len.saturating_sub(before).min(size) + u64::from(TAG_SIZE)
     }
 }
 
@@ -286,8 +309,6 @@ mod tests {
         let (plaintext, first) = sample();
         let second = encrypt(&key(), &plaintext, 64).unwrap();
         assert_ne!(first.segments[0], second.segments[0]);
-        assert_ne!(first.ciphertext_root, second.ciphertext_root);
-        assert_eq!(first.plaintext_root, second.plaintext_root);
     }
 
     #[test]
@@ -352,6 +373,19 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_as_long_as_was_said() {
+        let encryptor = Encryptor::new(&key(), [1; 32], 4, 6).unwrap();
+        assert_eq!(encryptor.seal(0, b"abcd".to_vec()).unwrap().len(), 20);
+        for (index, segment) in [(0, &b"abc"[..]), (1, b"efg"), (2, b"")] {
+            let refused = encryptor.seal(index, segment.to_vec());
+            assert!(
+                matches!(refused, Err(Error::SegmentLength { index: named }) if named == index),
+                "{refused:?}"
+            );
+        }
+    }
+
+    #[test]
     fn headers_of_other_versions_and_absurd_sizes_are_refused() {
         let (_, sealed) = sample();
         let bytes = sealed.header.encode();
@@ -378,6 +412,21 @@ mod tests {
     }
 
     proptest! {
+        /// Headers come from strangers: whatever they hold, reading them neither panics nor promises more than is there.
+        #[test]
+        fn any_bytes_are_a_header_or_an_error(bytes in prop::collection::vec(any::<u8>(), 70..84), version in any::<bool>()) {
+            let mut bytes = bytes;
+            if version {
+                bytes[0] = VERSION;
+            }
+            if let Ok(header) = Header::decode(&bytes) {
+                prop_assert_eq!(&header.encode()[..], &bytes[..]);
+                prop_assert!(header.segment_size <= MAX_SEGMENT_SIZE);
+                let last = header.segment_count().unwrap() - 1;
+                prop_assert!(header.ciphertext_len_of(last) <= u64::from(MAX_SEGMENT_SIZE + TAG_SIZE));
+            }
+        }
+
         #[test]
         fn what_goes_in_comes_out(plaintext in prop::collection::vec(any::<u8>(), 0..2_000), size in 1u32..300) {
             let sealed = encrypt(&key(), &plaintext, size).unwrap();
@@ -393,8 +442,6 @@ mod tests {
             let opened = decrypt(&key(), &sealed.header, &sealed.segments);
             let noticed = matches!(opened, Err(Error::TamperedSegment { index }) if index as usize == segment);
             prop_assert!(noticed, "segment {} was accepted", segment);
-            let root = ciphertext_root(&sealed.header, sealed.segments.iter().map(Vec::as_slice));
-            prop_assert_ne!(root, sealed.ciphertext_root);
         }
     }
 }

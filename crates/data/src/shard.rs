@@ -4,6 +4,6 @@ mod result;
 mod run;
 mod sealed;
 
-pub use result::{Counts, PageOutcome, RobotsNote, ShardResult, Work};
+pub use result::{Counts, PageOutcome, RobotsNote, ShardResult, ShardRows, Work};
 pub use run::{Progress, run_shard};
-pub use sealed::{SealedShard, open, result_name, seal};
+pub use sealed::{SealedShard, open, open_rows, result_name, seal};

@@ -1,22 +1,42 @@
 //! Content-addressed storage over any `object_store`: what comes back is what was asked for, or an error.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, path::Path as ObjectPath};
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
+use object_store::{
+    ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey},
+    http::HttpBuilder,
+    local::LocalFileSystem,
+    path::Path as ObjectPath,
+    prefix::PrefixStore,
+};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use crate::{
     cid::Cid,
     error::{Error, Result},
 };
 
-/// Largest object that [`Store::get`] reads: segments are 1 MiB, indexes and provenance grow with the dataset.
+/// Largest object that [`Store::get`] reads: the sealed results of shards, and indexes of such, are smaller.
 pub const MAX_OBJECT_BYTES: u64 = 1 << 30;
+/// Most bytes of what a name leads to: a content identifier has 59.
+const MAX_NAME_BYTES: u64 = 256;
+/// Longest wait for the next bytes of an object.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// An object may take [`PATIENCE`] and as long as its bytes take at this rate, in bytes per second. A server that sends a
+/// byte now and then would hold a buyer up for ever.
+const SLOWEST: u64 = 32 << 10;
+/// Times that a broken transfer is continued.
+const CONTINUATIONS: u32 = 4;
 
 /// A content-addressed store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
+    patience: Duration,
 }
 
 impl Store {
@@ -31,9 +51,73 @@ impl Store {
         Ok(Self::new(Arc::new(objects)))
     }
 
+    /// The store that a person names: a folder (`data/store`, `file:///srv/store`), a bucket of S3 or whatever speaks its
+    /// protocol (`s3://bucket/prefix`; endpoint, region and keys in the environment, as `AWS_ENDPOINT`, `AWS_REGION`,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), or a web server with the folder (`https://example.org/store`).
+    pub fn open(place: &str) -> Result<Self> {
+        Self::open_with(place, std::env::vars())
+    }
+
+    /// As [`Store::open`], with these settings for S3 instead of the environment's. Those of other things are ignored.
+    pub fn open_with(place: &str, settings: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let failed = |source| Error::Store {
+            what: format!("open {place}"),
+            source,
+        };
+        let url = match Url::parse(place) {
+            Ok(url) if place.contains("://") => url,
+            _ => return Self::local(place),
+        };
+        let retry = RetryConfig {
+            max_retries: 3,
+            retry_timeout: PATIENCE,
+            ..RetryConfig::default()
+        };
+        match url.scheme() {
+            "file" => Self::local(url.to_file_path().map_err(|()| Error::UnknownStore {
+                place: place.to_owned(),
+            })?),
+            "s3" | "s3a" => {
+                let mut builder = AmazonS3Builder::new().with_url(place).with_retry(retry);
+                for (name, value) in settings {
+                    let name = name.to_ascii_lowercase();
+                    if let (true, Ok(key)) = (name.starts_with("aws_"), name.parse::<AmazonS3ConfigKey>()) {
+                        builder = builder.with_config(key, value);
+                    }
+                }
+                let bucket = builder.build().map_err(failed)?;
+                let prefix = ObjectPath::from_url_path(url.path()).map_err(|error| failed(error.into()))?;
+                Ok(Self::new(Arc::new(PrefixStore::new(bucket, prefix))))
+            }
+            "http" | "https" => {
+                let options = ClientOptions::new()
+                    .with_allow_http(url.scheme() == "http")
+                    .with_connect_timeout(PATIENCE);
+                let server = HttpBuilder::new()
+                    .with_url(place)
+                    .with_client_options(options)
+                    .with_retry(retry)
+                    .build()
+                    .map_err(failed)?;
+                Ok(Self::new(Arc::new(server)))
+            }
+            _ => Err(Error::UnknownStore {
+                place: place.to_owned(),
+            }),
+        }
+    }
+
     /// A store in any back end.
     pub fn new(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects }
+        Self {
+            objects,
+            patience: PATIENCE,
+        }
+    }
+
+    /// The same store, waiting at most this long for the next bytes of an object.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Stores `bytes` and returns their name. Storing the same bytes again changes nothing.
@@ -73,6 +157,12 @@ impl Store {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             found => found.map_err(failed)?,
         };
+        if found.meta.size > MAX_NAME_BYTES {
+            return Err(Error::Malformed {
+                what: "a name in the store",
+                why: format!("{name} leads to {} bytes", found.meta.size),
+            });
+        }
         let bytes = found.bytes().await.map_err(failed)?;
         String::from_utf8_lossy(&bytes)
             .parse()
@@ -85,27 +175,76 @@ impl Store {
 
     /// Reads an object and checks that it is the one named.
     pub async fn get(&self, cid: &Cid) -> Result<Bytes> {
-        let store_error = |source| match source {
+        self.get_at_most(cid, MAX_OBJECT_BYTES).await
+    }
+
+    /// As [`Store::get`], refusing objects of more than `limit` bytes before they take memory. The name says nothing about
+    /// the length, and a hostile server may send for ever. A transfer that breaks is continued where it broke.
+    pub async fn get_at_most(&self, cid: &Cid, limit: u64) -> Result<Bytes> {
+        let allowed = self.patience + Duration::from_secs_f64(limit as f64 / SLOWEST as f64);
+        let deadline = Instant::now() + allowed;
+        let mut body = BytesMut::new();
+        let mut continuations = 0;
+        while let Err(error) = self.read(cid, limit, deadline, &mut body).await {
+            let is_broken = matches!(error, Error::Store { .. }) && !body.is_empty();
+            if !is_broken || continuations == CONTINUATIONS {
+                return Err(error);
+            }
+            continuations += 1;
+        }
+        let body = body.freeze();
+        if cid.names(&body) {
+            Ok(body)
+        } else {
+            Err(Error::CorruptObject { cid: *cid })
+        }
+    }
+
+    /// Reads what `body` lacks of an object.
+    async fn read(&self, cid: &Cid, limit: u64, deadline: Instant, body: &mut BytesMut) -> Result<()> {
+        let failed = |source| match source {
             object_store::Error::NotFound { .. } => Error::MissingObject { cid: *cid },
             source => Error::Store {
                 what: format!("read {cid}"),
                 source,
             },
         };
-        let found = self.objects.get(&location(cid)).await.map_err(store_error)?;
-        // The name says nothing about the length, and a hostile gateway may send for ever.
-        if found.meta.size > MAX_OBJECT_BYTES {
-            return Err(Error::ObjectTooLarge {
+        let too_slow = |_| Error::SlowObject { cid: *cid };
+        let next = || deadline.min(Instant::now() + self.patience);
+        let start = body.len() as u64;
+        let options = GetOptions {
+            range: (start > 0).then_some(GetRange::Offset(start)),
+            ..GetOptions::default()
+        };
+        let found = timeout_at(next(), self.objects.get_opts(&location(cid), options))
+            .await
+            .map_err(too_slow)?
+            .map_err(failed)?;
+        let too_large = |bytes| Err(Error::ObjectTooLarge { cid: *cid, bytes });
+        if found.meta.size > limit {
+            return too_large(found.meta.size);
+        }
+        if found.range.start != start {
+            return Err(Error::WrongRange {
                 cid: *cid,
-                bytes: found.meta.size,
+                asked: start,
+                sent: found.range.start,
             });
         }
-        let bytes = found.bytes().await.map_err(store_error)?;
-        if cid.names(&bytes) {
-            Ok(bytes)
-        } else {
-            Err(Error::CorruptObject { cid: *cid })
+        let mut chunks = found.into_stream();
+        while let Some(chunk) = timeout_at(next(), chunks.try_next())
+            .await
+            .map_err(too_slow)?
+            .map_err(failed)?
+        {
+            // Whatever length the server announced.
+            let bytes = (body.len() as u64).saturating_add(chunk.len() as u64);
+            if bytes > limit {
+                return too_large(bytes);
+            }
+            body.extend_from_slice(&chunk);
         }
+        Ok(())
     }
 
     /// Whether the store holds an object of that name (its content is not checked).

@@ -1,60 +1,87 @@
-//! Other formats of an opened dataset.
+//! The rows of an opened dataset in other formats: CSV (RFC 4180) and Parquet. The rows are read twice, first for the
+//! columns, and never all in memory.
+
+mod csv_file;
+mod parquet_file;
 
 use std::{
-    collections::BTreeSet,
-    io::{BufRead, Write},
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
 };
 
 use serde_json::{Map, Value};
 
+use super::{
+    card::{Card, column_names},
+    schema::{FieldSchema, Inference},
+};
 use crate::error::{Error, Result};
 
-/// Writes JSON Lines as CSV (RFC 4180): one column for each member that occurs, by name; lists and objects as JSON.
-///
-/// `lines` is called twice, first for the columns: the rows are never all in memory.
-pub fn write_csv<R: BufRead>(mut lines: impl FnMut() -> std::io::Result<R>, out: impl Write) -> Result<()> {
-    let io_error = |source| Error::file("read", "the dataset's rows".as_ref(), source);
-    let mut columns = BTreeSet::new();
-    for line in lines().map_err(io_error)?.lines() {
-        columns.extend(members(&line.map_err(io_error)?)?.into_iter().map(|(name, _)| name));
-    }
-    let csv_error = |error: csv::Error| Error::file("write", "the CSV file".as_ref(), std::io::Error::other(error));
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(&columns).map_err(csv_error)?;
-    for line in lines().map_err(io_error)?.lines() {
-        let row = members(&line.map_err(io_error)?)?;
-        let cells = columns.iter().map(|name| match row.get(name) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        });
-        writer.write_record(cells).map_err(csv_error)?;
-    }
-    writer
-        .flush()
-        .map_err(|source| Error::file("write", "the CSV file".as_ref(), source))
+pub use csv_file::Formulas;
+
+/// A format that datasets are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object per line, as it was sold: the only format that can be verified again.
+    JsonLines,
+    /// Columns by name; lists and objects as JSON.
+    Csv(Formulas),
+    /// Columns by name, with types.
+    Parquet,
 }
 
-fn members(line: &str) -> Result<Map<String, Value>> {
-    serde_json::from_str(line).map_err(|error| Error::Malformed {
-        what: "a row",
-        why: error.to_string(),
+/// Writes the verified rows in the file `rows` to the file `to`, which appears when it is whole. `card` must describe
+/// them.
+pub fn export(rows: &Path, card: &Card, format: Format, to: &Path) -> Result<()> {
+    let schema = columns(rows)?;
+    // A card may name columns that no row has; a row has no columns that the card does not name.
+    let named = column_names(&card.schema);
+    let is_described = schema
+        .iter()
+        .all(|field| named.contains(field.name.as_str()) && card.schema.iter().any(|described| described == field));
+    if !is_described {
+        return Err(Error::CardMismatch { what: "columns" });
+    }
+    match format {
+        Format::JsonLines => std::fs::copy(rows, to)
+            .map(|_| ())
+            .map_err(|source| Error::file("write", to, source)),
+        Format::Csv(formulas) => csv_file::write(rows, &schema, formulas, to),
+        Format::Parquet => parquet_file::write(rows, &schema, to),
+    }
+}
+
+/// The columns that occur in the rows.
+fn columns(rows: &Path) -> Result<Vec<FieldSchema>> {
+    let mut inference = Inference::open();
+    each_row(rows, |number, row| {
+        inference.row(row).map_err(|misfit| Error::UnwritableRow {
+            row: number,
+            why: misfit.to_string(),
+        })
+    })?;
+    Ok(inference.finish())
+}
+
+fn each_row(path: &Path, mut use_row: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+    let failed = |source| Error::file("read", path, source);
+    let mut rows = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
+    let (mut row, mut number) = (Vec::new(), 0);
+    while rows.read_until(b'\n', &mut row).map_err(failed)? > 0 {
+        use_row(number, row.strip_suffix(b"\n").unwrap_or(&row))?;
+        row.clear();
+        number += 1;
+    }
+    Ok(())
+}
+
+fn each_record(path: &Path, mut use_record: impl FnMut(u64, Map<String, Value>) -> Result<()>) -> Result<()> {
+    each_row(path, |number, row| {
+        let record = serde_json::from_slice(row).map_err(|error| Error::UnwritableRow {
+            row: number,
+            why: error.to_string(),
+        })?;
+        use_record(number, record)
     })
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_become_columns() {
-        let lines = "{\"a\":\"x, \\\"y\\\"\",\"url\":\"u\"}\n{\"b\":[1,\"z\"],\"url\":\"v\",\"a\":null}\n";
-        let mut out = Vec::new();
-        write_csv(|| Ok(lines.as_bytes()), &mut out).unwrap();
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "a,b,url\n\"x, \"\"y\"\"\",,u\n,\"[1,\"\"z\"\"]\",v\n"
-        );
-    }
 }

@@ -1,6 +1,11 @@
 //! How a node fetches.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use url::{Host, Url};
 
 use crate::{
     error::{Error, Result},
@@ -70,6 +75,15 @@ impl FetchOptions {
         }
     }
 
+    /// As the manifest asks, reaching private addresses if all of its sites are among those listed. Pages and redirects stay
+    /// on the manifest's sites, so that nothing else can be reached.
+    pub fn for_manifest_at(manifest: &Manifest, private_addresses: &[SocketAddr]) -> Self {
+        Self {
+            allow_private_addresses: manifest.sites.iter().all(|site| is_listed(site, private_addresses)),
+            ..Self::for_manifest(manifest)
+        }
+    }
+
     /// The User-Agent header: who asks and how to object.
     pub(crate) fn user_agent(&self) -> Result<String> {
         if is_contact(&self.contact) {
@@ -82,7 +96,7 @@ impl FetchOptions {
     }
 
     /// Time between the starts of two requests to one site.
-    pub(crate) fn interval(&self) -> Duration {
+    pub fn interval(&self) -> Duration {
         let fastest = if self.allow_private_addresses {
             f64::INFINITY
         } else {
@@ -94,9 +108,37 @@ impl FetchOptions {
     }
 }
 
+/// Whether the site is one of the listed addresses, written as an address: a name could lead anywhere.
+fn is_listed(site: &Url, listed: &[SocketAddr]) -> bool {
+    let address: IpAddr = match site.host() {
+        Some(Host::Ipv4(address)) => address.into(),
+        Some(Host::Ipv6(address)) => address.into(),
+        _ => return false,
+    };
+    site.port_or_known_default()
+        .is_some_and(|port| listed.contains(&SocketAddr::new(address, port)))
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_listed_addresses_are_let_through() {
+        let listed = ["10.77.1.1:80".parse().unwrap(), "[::1]:8080".parse().unwrap()];
+        let is_listed = |site: &str| is_listed(&site.parse().unwrap(), &listed);
+        assert!(is_listed("http://10.77.1.1/docs") && is_listed("http://[::1]:8080"));
+        for other in [
+            "http://10.77.1.1:81",
+            "https://10.77.1.1",
+            "http://10.77.1.2",
+            "http://localhost:8080",
+            "http://[::1]",
+        ] {
+            assert!(!is_listed(other), "{other}");
+        }
+    }
 
     #[test]
     fn public_sites_are_spared_whatever_the_manifest_says() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lumora_core::{hash::Hash, provenance, sketch::Sketch};
+use lumora_core::{hash::Hash, provenance, result::WORDS, sketch::Sketch};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -67,7 +67,7 @@ impl PageOutcome {
 }
 
 /// Why a page might be fetched, as it is written down; [`provenance::RobotsDecision`] in words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RobotsNote {
     /// The site has no robots.txt.
@@ -95,7 +95,7 @@ impl From<provenance::RobotsDecision> for RobotsNote {
 }
 
 /// The figures of a shard.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Pages of the shard that were tried.
     pub pages: u64,
@@ -135,8 +135,8 @@ pub struct ShardResult {
     pub provenance: Vec<provenance::Leaf>,
     /// Merkle root of the records: what the node commits to and reveals.
     pub result_root: Hash,
-    /// Similarity sketch of the records: what is compared with other replicas.
-    pub sketch: Sketch,
+    /// Similarity sketch of the records, word by word: what is compared with other replicas.
+    pub sketch: [Sketch; WORDS],
     /// The figures.
     pub counts: Counts,
 }
@@ -151,16 +151,50 @@ struct Stored {
 
 const VERSION: u32 = 1;
 
-impl ShardResult {
-    /// The result that these outcomes make.
-    pub fn new(work: Work, mut pages: Vec<PageOutcome>) -> Self {
-        pages.sort_by(|a, b| a.url().cmp(b.url()));
+impl Stored {
+    fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let stored: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        if stored.version != VERSION {
+            return Err(Error::Malformed {
+                what: "a shard result",
+                why: format!("it has version {}", stored.version),
+            });
+        }
+        let listed_elsewhere =
+            |page: &&PageOutcome| matches!(page, PageOutcome::Fetched { url, record, .. } if url != record.url());
+        if let Some(page) = stored.pages.iter().find(listed_elsewhere) {
+            let why = format!("the record of {} names another URL", page.url());
+            return Err(Error::InconsistentShard {
+                shard: stored.work.shard,
+                why,
+            });
+        }
+        Ok(stored)
+    }
+}
+
+/// What a dataset takes from a shard's result: the rows and the figures, without what only replicas compare.
+#[derive(Clone, Debug)]
+pub struct ShardRows {
+    /// Whose work it is.
+    pub work: Work,
+    /// The records in canonical order: by URL, then bytes.
+    pub records: Vec<Record>,
+    /// The provenance of each record, in the same order.
+    pub provenance: Vec<provenance::Leaf>,
+    /// Merkle root of the records.
+    pub result_root: Hash,
+    /// The figures.
+    pub counts: Counts,
+}
+
+impl ShardRows {
+    /// The rows that these outcomes make.
+    pub fn new(work: Work, pages: impl IntoIterator<Item = PageOutcome>) -> Self {
         let mut rows = Vec::new();
-        let mut counts = Counts {
-            pages: pages.len() as u64,
-            ..Counts::default()
-        };
-        for page in &pages {
+        let mut counts = Counts::default();
+        for page in pages {
+            counts.pages += 1;
             match page {
                 PageOutcome::Fetched {
                     at,
@@ -171,11 +205,11 @@ impl ShardResult {
                 } => {
                     counts.fetched += 1;
                     counts.bytes += bytes;
-                    rows.push((record.clone(), *at, *robots));
+                    rows.push((record, at, robots));
                 }
                 PageOutcome::Skipped { reason, .. } => {
                     counts.skipped += 1;
-                    *counts.skipped_by.entry(*reason).or_default() += 1;
+                    *counts.skipped_by.entry(reason).or_default() += 1;
                 }
             }
         }
@@ -195,12 +229,46 @@ impl ShardResult {
         let records: Vec<Record> = rows.into_iter().map(|(record, ..)| record).collect();
         Self {
             work,
-            pages,
             provenance,
             result_root: result_root(&records),
-            sketch: sketch(&records),
             records,
             counts,
+        }
+    }
+
+    /// Reads the rows of a stored result.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let stored = Stored::from_bytes(bytes)?;
+        Ok(Self::new(stored.work, stored.pages))
+    }
+}
+
+impl From<&ShardResult> for ShardRows {
+    fn from(result: &ShardResult) -> Self {
+        Self {
+            work: result.work,
+            records: result.records.clone(),
+            provenance: result.provenance.clone(),
+            result_root: result.result_root,
+            counts: result.counts.clone(),
+        }
+    }
+}
+
+impl ShardResult {
+    /// The result that these outcomes make.
+    pub fn new(work: Work, mut pages: Vec<PageOutcome>) -> Self {
+        pages.sort_by(|a, b| a.url().cmp(b.url()));
+        let rows = ShardRows::new(work, pages.iter().cloned());
+        let count = u32::try_from(pages.len()).unwrap_or(u32::MAX);
+        Self {
+            work,
+            sketch: sketch(&rows.records, count),
+            pages,
+            records: rows.records,
+            provenance: rows.provenance,
+            result_root: rows.result_root,
+            counts: rows.counts,
         }
     }
 
@@ -221,22 +289,7 @@ impl ShardResult {
 
     /// Reads a stored result and works out everything that follows from it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let stored: Stored = serde_json::from_slice(bytes).map_err(malformed)?;
-        if stored.version != VERSION {
-            return Err(Error::Malformed {
-                what: "a shard result",
-                why: format!("it has version {}", stored.version),
-            });
-        }
-        let listed_elsewhere =
-            |page: &&PageOutcome| matches!(page, PageOutcome::Fetched { url, record, .. } if url != record.url());
-        if let Some(page) = stored.pages.iter().find(listed_elsewhere) {
-            let why = format!("the record of {} names another URL", page.url());
-            return Err(Error::InconsistentShard {
-                shard: stored.work.shard,
-                why,
-            });
-        }
+        let stored = Stored::from_bytes(bytes)?;
         Ok(Self::new(stored.work, stored.pages))
     }
 }

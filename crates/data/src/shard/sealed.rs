@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::result::{ShardResult, Work};
+use super::result::{ShardResult, ShardRows, Work};
 use crate::{
     cid::Cid,
     error::{Error, Result},
@@ -58,6 +58,22 @@ pub fn result_name(job: &[u8; 32], shard: u32, node: &[u8; 32]) -> String {
 /// Fetches and decrypts a sealed result. Whether it is the one that was settled, the caller sees by comparing its
 /// `result_root` with the shard's on chain.
 pub async fn open(index: &Cid, secret: &ResultsSecretKey, store: &Store) -> Result<ShardResult> {
+    let (label, bytes) = decrypt(index, secret, store).await?;
+    let result = ShardResult::from_bytes(&bytes)?;
+    labelled(&label, &result.work)?;
+    Ok(result)
+}
+
+/// As [`open`], for building a dataset: without the sketch, which takes longer than everything else.
+pub async fn open_rows(index: &Cid, secret: &ResultsSecretKey, store: &Store) -> Result<ShardRows> {
+    let (label, bytes) = decrypt(index, secret, store).await?;
+    let rows = ShardRows::from_bytes(&bytes)?;
+    labelled(&label, &rows.work)?;
+    Ok(rows)
+}
+
+/// What the index says it is, and the result's bytes.
+async fn decrypt(index: &Cid, secret: &ResultsSecretKey, store: &Store) -> Result<(Work, Vec<u8>)> {
     let index: SealedShard = serde_json::from_slice(&store.get(index).await?).map_err(malformed)?;
     if index.version != VERSION {
         return Err(Error::Malformed {
@@ -70,13 +86,17 @@ pub async fn open(index: &Cid, secret: &ResultsSecretKey, store: &Store) -> Resu
     for segment in &index.segments {
         segments.push(store.get(segment).await?);
     }
-    let result = ShardResult::from_bytes(&segment::decrypt(&key, &Header::decode(&index.header)?, &segments)?)?;
-    if result.work == index.work {
-        Ok(result)
+    let bytes = segment::decrypt(&key, &Header::decode(&index.header)?, &segments)?;
+    Ok((index.work, bytes))
+}
+
+fn labelled(label: &Work, work: &Work) -> Result<()> {
+    if label == work {
+        Ok(())
     } else {
         let why = "the index is labelled as another shard's or node's".to_owned();
         Err(Error::InconsistentShard {
-            shard: index.work.shard,
+            shard: label.shard,
             why,
         })
     }
