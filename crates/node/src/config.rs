@@ -6,6 +6,7 @@ use std::{
 };
 
 use lumora_client::location::Location;
+use lumora_core::allocation::LEAST_CAPACITY;
 use lumora_interface::Address;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -39,8 +40,9 @@ pub struct NodeConfig {
 
     /// Folder for the node's state; made when it is missing.
     pub data_dir: PathBuf,
-    /// The content-addressed store that manifests come from and results go to: a folder.
-    pub store: PathBuf,
+    /// The content-addressed store that manifests come from and results go to: a folder, or `s3://bucket/prefix` (endpoint
+    /// and keys in the environment, as `AWS_ENDPOINT`).
+    pub store: String,
 
     /// Where the node stands. Only the H3 cell of resolution 3 around it becomes public.
     pub location: Place,
@@ -171,8 +173,11 @@ impl NodeConfig {
         if self.limits.rate_kbps == 0 {
             return Err("`limits.rate_kbps` must be above zero: pause the node instead".into());
         }
-        if self.limits.shards == 0 {
-            return Err("`limits.shards` must be above zero: pause the node instead".into());
+        if self.limits.shards < LEAST_CAPACITY {
+            return Err(
+                "`limits.shards` must be at least 2: a node fills a part of what it states, and 2 lets it work on one"
+                    .into(),
+            );
         }
         if self.measurement.rounds_per_epoch == 0 || self.measurement.challengers_per_round == 0 {
             return Err("`measurement` needs at least one round and one challenger".into());

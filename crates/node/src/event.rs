@@ -167,7 +167,7 @@ pub enum Event {
         /// Transaction, unless it had landed before a restart.
         signature: Option<String>,
     },
-    /// The result was revealed.
+    /// The next word of the result was revealed.
     Revealed {
         /// Whose shard it is.
         #[serde(flatten)]
@@ -201,6 +201,25 @@ pub enum Event {
         /// The node that let it pass.
         #[serde(with = "crate::text")]
         late: Address,
+        /// Transaction.
+        signature: String,
+    },
+    /// A node was slashed for an assignment that expired or was rejected; this node's owner has the reporter's part.
+    Slashed {
+        /// Whose shard it is.
+        #[serde(flatten)]
+        shard: ShardName,
+        /// The node that was slashed.
+        #[serde(with = "crate::text")]
+        slashed: Address,
+        /// Transaction.
+        signature: String,
+    },
+    /// What an expired or rejected assignment of this node had left behind is closed, and its rent is back.
+    Cleared {
+        /// Whose shard it is.
+        #[serde(flatten)]
+        shard: ShardName,
         /// Transaction.
         signature: String,
     },
@@ -246,6 +265,8 @@ pub enum Outcome {
     Won,
     /// The majority did not agree with the result, or there was none.
     NotAgreed,
+    /// The oracles rejected the result.
+    Rejected,
     /// It ran out of time.
     Expired,
     /// The job is gone, so its outcome can only be read from the log of events.

@@ -11,7 +11,11 @@ use std::{
 };
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use lumora_core::{agreement::Revealed, hash::Hash, result::Slot, sketch::Sketch};
+use lumora_core::{
+    hash::Hash,
+    result::{Opening, Secret, Slot, WORDS},
+    sketch::{LANES, Sketch},
+};
 use lumora_interface::Address;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -21,8 +25,9 @@ type Key = &'static [u8; 32];
 
 /// Address of the node's account, under the id of the network: whose state this is.
 const IDENTITY: TableDefinition<&str, &[u8; 32]> = TableDefinition::new("identity");
-/// Borsh of [`Prepared`], under the address of the assignment.
-const PREPARED: TableDefinition<Key, &[u8]> = TableDefinition::new("prepared");
+/// Borsh of [`Prepared`], under the address of the assignment. (Table `prepared` of earlier versions held results of one
+/// word; what was committed to then cannot be shown any more.)
+const PREPARED: TableDefinition<Key, &[u8]> = TableDefinition::new("prepared by word");
 /// Encoded signed receipt, under epoch, round and challenger. Empty when the round was given up.
 const MEASURED: TableDefinition<(u64, u32, [u8; 32]), &[u8]> = TableDefinition::new("measured");
 
@@ -42,12 +47,12 @@ pub struct Prepared {
     pub claimed_at: i64,
     /// Merkle root of the canonical records.
     pub result_root: Hash,
-    /// Similarity sketch of the records.
-    pub sketch: u64,
+    /// Words of the records' similarity sketch.
+    pub words: [[u64; LANES]; WORDS],
     /// Number of records.
     pub records: u32,
-    /// Random bytes that keep the commitment from being guessed.
-    pub salt: [u8; 32],
+    /// Random bytes that keep each word from being guessed.
+    pub salts: [[u8; 32]; WORDS],
     /// What is committed to.
     pub commitment: Hash,
     /// Digest in the content identifier of the sealed result.
@@ -55,35 +60,36 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// The result, as the rules in `core` take it.
-    pub fn revealed(&self) -> Revealed {
-        Revealed {
-            sketch: Sketch(self.sketch),
-            records: self.records,
-        }
-    }
-
-    /// A result with its commitment, which the program computes again at the reveal.
+    /// A result with its commitment, which the program computes again at the first reveal.
     pub fn new(
-        slot: &Slot,
+        slot: &Slot<'_>,
         claimed_at: i64,
         result_root: Hash,
-        revealed: Revealed,
-        salt: [u8; 32],
+        records: u32,
+        secret: &Secret,
         sealed: Hash,
     ) -> Self {
         Self {
-            job: slot.job,
+            job: *slot.job,
             shard: slot.shard,
             replica: slot.replica,
             claimed_at,
             result_root,
-            sketch: revealed.sketch.0,
-            records: revealed.records,
-            salt,
-            commitment: lumora_core::result::commitment(slot, &result_root, revealed, &salt),
+            words: secret.words.map(|word| word.0),
+            records,
+            salts: secret.salts,
+            commitment: secret.commitment(slot, &result_root, records),
             sealed,
         }
+    }
+
+    /// What shows a word; `None` where all words are shown.
+    pub fn opening(&self, word: u8) -> Option<Opening> {
+        let secret = Secret {
+            words: self.words.map(Sketch),
+            salts: self.salts,
+        };
+        secret.opening(usize::from(word))
     }
 }
 
@@ -119,17 +125,17 @@ impl State {
             };
             let (network, found) = (stored("network", &table)?, stored("node", &table)?);
             match (network, found) {
-                (Some(network), Some(found)) if network == *network_id && found == node.to_bytes() => Ok(None),
+                (Some(network), Some(found)) if network == *network_id && found == node.to_bytes() => {}
                 (None, None) => {
                     table.insert("network", network_id)?;
                     table.insert("node", node.as_array())?;
-                    // A reader meets all tables from the start on.
-                    transaction.open_table(PREPARED)?;
-                    transaction.open_table(MEASURED)?;
-                    Ok(None)
                 }
-                (_, found) => Ok(Some(found.unwrap_or_default())),
+                (_, found) => return Ok(Some(found.unwrap_or_default())),
             }
+            // A reader meets all tables from the start on.
+            transaction.open_table(PREPARED)?;
+            transaction.open_table(MEASURED)?;
+            Ok(None)
         })?;
         match foreign {
             None => Ok(()),
@@ -267,23 +273,17 @@ mod tests {
 
     fn result(shard: u32) -> Prepared {
         let slot = Slot {
-            network_id: NETWORK,
-            job: [5; 32],
+            network_id: &NETWORK,
+            job: &[5; 32],
             shard,
             replica: 1,
-            node: NODE.to_bytes(),
+            node: NODE.as_array(),
         };
-        Prepared::new(
-            &slot,
-            100,
-            [6; 32],
-            Revealed {
-                sketch: Sketch(7),
-                records: 8,
-            },
-            [9; 32],
-            [10; 32],
-        )
+        let secret = Secret {
+            words: [Sketch([7; 4]); WORDS],
+            salts: [[9; 32]; WORDS],
+        };
+        Prepared::new(&slot, 100, [6; 32], 8, &secret, [10; 32])
     }
 
     fn address(byte: u8) -> Address {

@@ -2,6 +2,7 @@
 
 mod material;
 mod mirror;
+mod peers;
 mod shard;
 mod steps;
 
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     material::Library,
     mirror::Mirror,
+    peers::Roll,
     steps::{Done, StepError},
 };
 use crate::{
@@ -29,7 +31,7 @@ use crate::{
     backoff::{self, Backoff},
     error::Result,
     event::{Event, ShardName},
-    plan::tasks::{Plan, Ready, Step, World, plan},
+    plan::tasks::{Plan, Ready, Round, Step, World, next_round, plan},
 };
 
 /// Changes that arrive together are looked at together.
@@ -40,9 +42,17 @@ const UNFIT_SECONDS: i64 = 60;
 /// Takes shards and works on them. Dropping it ends every step; transactions on their way are not called back, the next
 /// start finds them landed or not.
 pub(crate) async fn run(agent: Agent) -> Result<()> {
+    let roll = Roll::default();
+    tokio::select! {
+        done = work(agent.clone(), roll.clone()) => done,
+        never = roll.follow(agent) => match never {},
+    }
+}
+
+async fn work(agent: Agent, roll: Roll) -> Result<()> {
     let mut jobs = watch::accounts::<Job>(&agent.connection, Vec::new());
     let mut assignments = watch::accounts::<Assignment>(&agent.connection, Vec::new());
-    let mut worker = Worker::new(agent)?;
+    let mut worker = Worker::new(agent, roll)?;
     let mut backoff = Backoff::new();
     let poll = Duration::from_secs(worker.agent.config.poll_seconds);
     loop {
@@ -93,6 +103,8 @@ struct Worker {
     agent: Agent,
     library: Library,
     mirror: Option<Mirror>,
+    roll: Roll,
+    round: Round,
     /// When everything is read again.
     look_at: Instant,
     /// Jobs to be read again before that.
@@ -110,10 +122,12 @@ struct Worker {
 
 impl Worker {
     /// Goes on with what is on disk.
-    fn new(agent: Agent) -> Result<Self> {
+    fn new(agent: Agent, roll: Roll) -> Result<Self> {
         let mut worker = Self {
             library: Library::new(&agent)?,
             mirror: None,
+            roll,
+            round: Round::default(),
             look_at: Instant::now(),
             stale_jobs: BTreeSet::new(),
             results: BTreeMap::new(),
@@ -178,14 +192,14 @@ impl Worker {
         Ok(Duration::from_millis(wait.unsigned_abs()).min(self.look_at.saturating_duration_since(Instant::now())))
     }
 
-    fn plan(&self, now: i64) -> Option<Plan> {
+    fn plan(&mut self, now: i64) -> Option<Plan> {
         let mirror = self.mirror.as_ref()?;
         let fit = || mirror.jobs.iter().filter(|(job, _)| !self.unfit.contains_key(*job));
         let jobs = match self.unfit.is_empty() {
             true => Cow::Borrowed(&mirror.jobs),
             false => Cow::Owned(fit().map(|(job, view)| (*job, view.clone())).collect()),
         };
-        Some(plan(&World {
+        let world = World {
             now,
             network: &mirror.network,
             address: self.agent.node,
@@ -197,7 +211,14 @@ impl Worker {
             in_flight: &self.in_flight,
             not_before: &self.not_before,
             shard_limit: self.agent.config.limits.shards,
-        }))
+            round: &self.round,
+        };
+        let Some(round) = self.roll.look(|peers| next_round(&world, peers)) else {
+            return Some(plan(&world));
+        };
+        let decision = plan(&World { round: &round, ..world });
+        self.round = round;
+        Some(decision)
     }
 
     /// Brings the mirror up to date: everything, or the jobs that changed.
@@ -248,7 +269,8 @@ impl Worker {
     async fn notice_ended(&mut self) -> Result<()> {
         let Some(mirror) = &self.mirror else { return Ok(()) };
         let is_held = |held: &Held, found: Option<&Assignment>| {
-            found.is_some_and(|found| found.node == self.agent.node && found.claimed_at == held.claimed_at)
+            let is_ours = |found: &Assignment| found.node == self.agent.node && found.claimed_at == held.claimed_at;
+            found.is_some_and(|found| found.is_live() && is_ours(found))
         };
         let gone: Vec<(Address, Held)> = self
             .held
@@ -266,7 +288,10 @@ impl Worker {
                 }
                 continue;
             }
-            let outcome = steps::outcome(&self.agent, &held.name, found.is_some()).await?;
+            let outcome = steps::outcome(&self.agent, &held.name, found.as_ref()).await?;
+            if let Some(mirror) = &mut self.mirror {
+                mirror.put(address, found);
+            }
             self.agent.events.emit(&Event::AssignmentEnded {
                 shard: held.name,
                 outcome,
@@ -347,7 +372,9 @@ impl Worker {
                 self.not_before.insert(step, now.saturating_add(pause));
                 if let Step::Claim(ShardName { job, .. })
                 | Step::Settle { job, .. }
-                | Step::Expire(ShardName { job, .. }) = step
+                | Step::Expire(ShardName { job, .. })
+                | Step::Slash(ShardName { job, .. })
+                | Step::Close(ShardName { job, .. }) = step
                 {
                     self.stale_jobs.insert(job);
                 }

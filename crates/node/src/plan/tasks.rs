@@ -1,22 +1,26 @@
-//! Which shard to take, run, commit, reveal, settle or expire next.
+//! Which shard to take, run, commit, reveal, settle, expire or clear away next.
 //!
 //! The chain is the truth about assignments; this node adds only the results that it has on disk. So a decision depends
-//! on nothing that a crash could lose, and after a restart the same function goes on where the process was killed.
+//! on nothing that a crash could lose, and after a restart the same function goes on where the process was killed. Who let
+//! a turn pass is remembered, and learnt anew after a restart: it decides nothing but when this node claims.
 
 mod claim;
 mod reason;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lumora_core::{rounds::Shard, units::Seconds};
 use lumora_interface::{
     Address,
     bandwidth::Attestation,
     registry::{Network, Node},
-    tasks::{Assignment, Job, ShardState, assignment_address, assignment_state},
+    tasks::{Assignment, Job, MAX_REPLICAS, ShardState, assignment_address, assignment_state},
 };
 
 pub use claim::{claimable_at, score};
 pub use reason::NoTask;
+pub use turns::{Behind, Peers, Round, next as next_round};
 
 use crate::event::ShardName;
 
@@ -70,18 +74,20 @@ pub struct World<'a> {
     pub not_before: &'a BTreeMap<Step, i64>,
     /// Shards that the owner lets the node work on at the same time.
     pub shard_limit: u16,
+    /// Whose turn it is.
+    pub round: &'a Round,
 }
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// Claim this replica; the node's own time has come.
+    /// Claim this replica; it is the node's turn, or its own time has come and nobody takes theirs.
     Claim(ShardName),
     /// Fetch, extract, seal, store.
     Run(ShardName),
     /// Commit to the result on disk.
     Commit(ShardName),
-    /// Show the result that was committed to.
+    /// Show the next word of the result that was committed to.
     Reveal(ShardName),
     /// Settle the shard.
     Settle {
@@ -90,8 +96,12 @@ pub enum Step {
         /// The shard.
         shard: u32,
     },
-    /// Expire an assignment that ran out of time, so that its replica can be claimed anew.
+    /// Expire an assignment that ran out of time.
     Expire(ShardName),
+    /// Slash the node of one that expired or was rejected, so that its replica can be claimed anew.
+    Slash(ShardName),
+    /// Close what one of this node's left behind.
+    Close(ShardName),
 }
 
 /// What to do, and when to ask again.
@@ -143,13 +153,18 @@ pub fn plan(world: &World<'_>) -> Plan {
     plan
 }
 
-/// The next step of an assignment of this node.
-fn plan_own(world: &World<'_>, address: &Address, assignment: &Assignment, plan: &mut Plan) {
-    let name = ShardName {
+/// The name of an assignment.
+fn name(assignment: &Assignment) -> ShardName {
+    ShardName {
         job: assignment.job,
         shard: assignment.shard,
         replica: assignment.replica,
-    };
+    }
+}
+
+/// The next step of an assignment of this node.
+fn plan_own(world: &World<'_>, address: &Address, assignment: &Assignment, plan: &mut Plan) {
+    let name = name(assignment);
     let result = world
         .results
         .get(address)
@@ -159,70 +174,63 @@ fn plan_own(world: &World<'_>, address: &Address, assignment: &Assignment, plan:
         (assignment_state::CLAIMED, _) if world.now > assignment.commit_deadline => {}
         (assignment_state::CLAIMED, Some(_)) => plan.push(world, Step::Commit(name)),
         (assignment_state::CLAIMED, None) => plan.push(world, Step::Run(name)),
-        (assignment_state::COMMITTED, Some(result)) if result.commitment == assignment.commitment => {
-            let Some(view) = world.jobs.get(&assignment.job) else {
+        (assignment_state::COMMITTED, Some(result)) if result.commitment != assignment.commitment => {}
+        (assignment_state::COMMITTED | assignment_state::REVEALED, Some(_)) => {
+            let Some(seated) = Seated::of(world, assignment.job, assignment.shard) else {
                 return;
             };
-            if all_committed(&replicas(world, view, assignment.job, assignment.shard)) {
+            let standing = seated.shard.standing();
+            if assignment.seat().shown >= standing.words_due() {
+                return;
+            }
+            let is_closed = seated.view.job.is_closed_for_claims(Seconds(world.now));
+            if standing.may_show(is_closed) {
                 plan.push(world, Step::Reveal(name));
+            } else if standing.all_committed() {
+                // A replica is free, and nobody can take it any more from then on.
+                plan.wake(seated.view.job.deadline);
             }
         }
-        // Revealed, or committed to something that is not on this disk: settlement decides.
+        // Committed to something that is not on this disk, or over: settlement, expiry and slashing decide.
         _ => {}
     }
 }
 
-/// Assignments of a shard by replica; `None` where there is none, or it is not known here.
-fn replicas<'a>(world: &World<'a>, view: &JobView, job: Address, shard: u32) -> Vec<Option<&'a Assignment>> {
-    let state = view.shard(shard).unwrap_or_default();
-    (0..view.job.replicas)
-        .map(|replica| {
-            state
-                .has(replica)
-                .then(|| world.assignments.get(&assignment_address(&job, shard, replica).0))
-                .flatten()
+/// A shard and the nodes at work on it.
+struct Seated<'a> {
+    view: &'a JobView,
+    nodes: Vec<&'a Assignment>,
+    shard: Shard,
+}
+
+impl<'a> Seated<'a> {
+    /// `None` where one of its assignments is not known here: what it means for the others cannot be said.
+    fn of(world: &World<'a>, job: Address, shard: u32) -> Option<Self> {
+        let view = world.jobs.get(&job)?;
+        let state = view.shard(shard).filter(|state| !state.is_settled())?;
+        let nodes: Vec<&Assignment> = (0..MAX_REPLICAS)
+            .filter(|replica| state.has(*replica))
+            .map(|replica| {
+                let found = world.assignments.get(&assignment_address(&job, shard, replica).0);
+                found.filter(|assignment| assignment.is_live())
+            })
+            .collect::<Option<_>>()?;
+        Some(Self {
+            view,
+            shard: view.job.shard(nodes.iter().map(|assignment| assignment.seat())),
+            nodes,
         })
-        .collect()
+    }
+
+    /// Whether a node is at work on it.
+    fn has(&self, node: &Address) -> bool {
+        self.nodes.iter().any(|assignment| assignment.node == *node)
+    }
 }
 
 /// Whether the job takes claims at `now`.
 fn is_open(job: &Job, now: i64) -> bool {
-    job.cancelled == 0 && now < job.deadline
-}
-
-/// Whether every replica has committed: only then may a result be shown, for nobody can copy it any more.
-fn all_committed(replicas: &[Option<&Assignment>]) -> bool {
-    replicas
-        .iter()
-        .all(|replica| replica.is_some_and(|assignment| assignment.state != assignment_state::CLAIMED))
-}
-
-/// From when a shard may be settled: at once when every replica is revealed, else when nobody can be at work on it.
-fn settle_from(view: &JobView, replicas: &[Option<&Assignment>]) -> i64 {
-    let revealed = |assignment: &Assignment| assignment.state == assignment_state::REVEALED;
-    if replicas.iter().all(|replica| replica.is_some_and(revealed)) {
-        i64::MIN
-    } else {
-        view.job.final_at().0
-    }
-}
-
-/// From when an assignment may be expired: its time to commit is over, or its time to reveal, which runs from the last
-/// commitment of the shard. `None` while it has no deadline.
-fn expire_from(assignment: &Assignment, view: &JobView, replicas: &[Option<&Assignment>]) -> Option<i64> {
-    let deadline = match assignment.state {
-        assignment_state::CLAIMED => assignment.commit_deadline,
-        assignment_state::COMMITTED if all_committed(replicas) => {
-            let last = replicas
-                .iter()
-                .flatten()
-                .map(|assignment| assignment.committed_at)
-                .max()?;
-            last.saturating_add(i64::from(view.job.reveal_seconds))
-        }
-        _ => return None,
-    };
-    Some(deadline.saturating_add(1))
+    !job.is_closed_for_claims(Seconds(now)) && job.settled_shards < job.shard_count
 }
 
 /// Seconds that this node leaves to others before it does what anybody may do, so that not all pay for the same: fewer
@@ -233,49 +241,51 @@ fn courtesy(world: &World<'_>, job: &Address, shard: u32, concerned: bool) -> i6
     if concerned { turn / 2 } else { turn.saturating_add(4) }
 }
 
-/// What anybody may do: settle shards that are due, expire what ran out of time.
+/// What anybody may do: settle shards that are due, expire what ran out of time, slash those who let it.
 fn plan_housekeeping(world: &World<'_>, plan: &mut Plan) {
     let mut shards = BTreeSet::new();
     for assignment in world.assignments.values() {
-        let Some(view) = world.jobs.get(&assignment.job) else {
-            continue;
-        };
-        shards.insert((assignment.job, assignment.shard));
-        let replicas = replicas(world, view, assignment.job, assignment.shard);
-        if let Some(from) = expire_from(assignment, view, &replicas) {
-            let name = ShardName {
-                job: assignment.job,
-                shard: assignment.shard,
-                replica: assignment.replica,
-            };
-            let own = replicas
-                .iter()
-                .flatten()
-                .any(|assignment| assignment.node == world.address);
-            let at = from.saturating_add(courtesy(world, &assignment.job, assignment.shard, own));
-            plan.push_at(world, at, Step::Expire(name));
+        if assignment.is_tombstone() {
+            plan_tombstone(world, assignment, plan);
+        } else {
+            shards.insert((assignment.job, assignment.shard));
         }
     }
     for (job, shard) in shards {
-        let Some(view) = world.jobs.get(&job) else { continue };
-        if view.shard(shard).is_none_or(ShardState::is_settled) {
+        let Some(seated) = Seated::of(world, job, shard) else {
             continue;
+        };
+        let pause = courtesy(world, &job, shard, seated.has(&world.address));
+        for assignment in &seated.nodes {
+            if let Some(deadline) = seated.shard.expirable_after(&assignment.seat()) {
+                let at = deadline.0.saturating_add(1).saturating_add(pause);
+                plan.push_at(world, at, Step::Expire(name(assignment)));
+            }
         }
-        let replicas = replicas(world, view, job, shard);
-        let own = replicas
-            .iter()
-            .flatten()
-            .any(|assignment| assignment.node == world.address);
-        let shown = replicas
-            .iter()
-            .flatten()
-            .map(|assignment| assignment.revealed_at)
-            .max()
-            .unwrap_or(0);
-        let at = settle_from(view, &replicas)
-            .max(shown)
-            .saturating_add(courtesy(world, &job, shard, own));
+        let from = seated.view.job.settle_from(&seated.shard);
+        let at = from.max(seated.shard.shown_at()).0.saturating_add(pause);
         plan.push_at(world, at, Step::Settle { job, shard });
+    }
+}
+
+/// What is left of an assignment that expired or was rejected: whoever slashes its node keeps a part, and the rent is its
+/// own concern.
+fn plan_tombstone(world: &World<'_>, assignment: &Assignment, plan: &mut Plan) {
+    let Some(view) = world.jobs.get(&assignment.job) else {
+        return;
+    };
+    let own = assignment.node == world.address;
+    if assignment.slashed == 0 {
+        let concerned =
+            own || Seated::of(world, assignment.job, assignment.shard).is_some_and(|seated| seated.has(&world.address));
+        let pause = courtesy(world, &assignment.job, assignment.shard, concerned);
+        let at = assignment.ended_at.saturating_add(pause);
+        plan.push_at(world, at, Step::Slash(name(assignment)));
+    } else if own {
+        match view.shard(assignment.shard).is_some_and(ShardState::is_settled) {
+            true => plan.push(world, Step::Close(name(assignment))),
+            false => plan.push_at(world, view.job.deadline, Step::Close(name(assignment))),
+        }
     }
 }
 

@@ -3,20 +3,20 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use lumora_data::{
-    cid::Cid,
     fetch::{FetchOptions, Fetcher, Hosts},
+    job::{JobError, JobPages},
     key::ResultsPublicKey,
-    manifest::{Manifest, Pages, shards},
+    manifest::Manifest,
     store::Store,
 };
 use lumora_interface::{Address, tasks::Job};
-use url::{Host, Url};
+use url::Url;
 
 use crate::{agent::Agent, error::Result};
 
@@ -31,21 +31,14 @@ pub(super) struct Material {
 /// Why a job cannot be worked on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MaterialError {
-    #[error("the manifest of job {job} cannot be had: {source}")]
-    Missing { job: Address, source: lumora_data::Error },
-    #[error("the manifest of job {job} cannot be used: {source}. Its client has to make another job")]
-    Manifest {
-        job: Address,
-        source: lumora_data::manifest::ManifestError,
-    },
+    #[error("job {job} cannot be worked on: {source}")]
+    Unusable { job: Address, source: JobError },
+    #[error("the pages of job {job} cannot be fetched: {source}")]
+    NoFetcher { job: Address, source: lumora_data::Error },
     #[error(
         "the manifest of job {0} has no `results_key`, so a result could not be sealed for its client. Its client has to make another job"
     )]
     NoResultsKey(Address),
-    #[error(
-        "the stored manifest of job {0} is not in canonical form, so its hash is not the job's. Its client has to make another job"
-    )]
-    NotCanonical(Address),
 }
 
 /// Jobs' materials. Cheap to clone.
@@ -62,7 +55,7 @@ pub(super) struct Library {
 impl Library {
     pub fn new(agent: &Agent) -> Result<Self> {
         Ok(Self {
-            store: Store::local(&agent.config.store)?,
+            store: Store::open(&agent.config.store)?,
             journals: agent.config.data_dir.join("shards"),
             private_addresses: Arc::new(agent.config.fetching.private_addresses.clone()),
             hosts: Hosts::default(),
@@ -93,72 +86,18 @@ impl Library {
     }
 
     async fn read(&self, agent: &Agent, address: Address, job: &Job) -> Result<Material, MaterialError> {
-        let missing = |source| MaterialError::Missing { job: address, source };
-        let wrong = |source| MaterialError::Manifest { job: address, source };
-        // The store checks that what comes back has this hash.
-        let text = self
-            .store
-            .get(&Cid::from_digest(job.manifest_hash))
+        let unusable = |source| MaterialError::Unusable { job: address, source };
+        let JobPages { manifest, shards } = JobPages::read(&self.store, &job.manifest_hash, job.shard_count)
             .await
-            .map_err(missing)?;
-        let manifest = Manifest::from_json(&text).map_err(wrong)?;
-        if manifest.hash() != job.manifest_hash {
-            return Err(MaterialError::NotCanonical(address));
-        }
-        let list = match &manifest.pages {
-            Pages::Urls(_) => None,
-            Pages::UrlList(list) => Some(self.store.get(&Cid::from_digest(list.sha256)).await.map_err(missing)?),
-        };
-        let list = list.map(|list| String::from_utf8_lossy(&list).into_owned());
-        let urls = manifest.urls(list.as_deref()).map_err(wrong)?;
-        let options = FetchOptions {
-            // Pages and redirects stay on the manifest's sites, so these are all that could be reached.
-            allow_private_addresses: manifest
-                .sites
-                .iter()
-                .all(|site| is_listed(site, &self.private_addresses)),
-            ..FetchOptions::for_manifest(&manifest)
-        };
-        let fetcher = Fetcher::new(options).map_err(missing)?;
+            .map_err(unusable)?;
+        let fetcher = Fetcher::new(FetchOptions::for_manifest_at(&manifest, &self.private_addresses))
+            .map_err(|source| MaterialError::NoFetcher { job: address, source })?;
         let fetcher = fetcher.sharing(self.hosts.clone()).paused_by(agent.gate.watch());
         Ok(Material {
-            shards: shards(&urls, job.shard_count).map_err(wrong)?,
+            shards,
             results_key: manifest.results_key.ok_or(MaterialError::NoResultsKey(address))?,
             fetcher: Arc::new(fetcher),
             manifest: Arc::new(manifest),
         })
-    }
-}
-
-/// Whether the site is one of the listed addresses, written as an address: a name could lead anywhere.
-fn is_listed(site: &Url, listed: &[SocketAddr]) -> bool {
-    let address: IpAddr = match site.host() {
-        Some(Host::Ipv4(address)) => address.into(),
-        Some(Host::Ipv6(address)) => address.into(),
-        _ => return false,
-    };
-    site.port_or_known_default()
-        .is_some_and(|port| listed.contains(&SocketAddr::new(address, port)))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_listed_addresses_are_let_through() {
-        let listed = ["10.77.1.1:80".parse().unwrap(), "[::1]:8080".parse().unwrap()];
-        let is_listed = |site: &str| is_listed(&site.parse().unwrap(), &listed);
-        assert!(is_listed("http://10.77.1.1/docs") && is_listed("http://[::1]:8080"));
-        for other in [
-            "http://10.77.1.1:81",
-            "https://10.77.1.1",
-            "http://10.77.1.2",
-            "http://localhost:8080",
-            "http://[::1]",
-        ] {
-            assert!(!is_listed(other), "{other}");
-        }
     }
 }

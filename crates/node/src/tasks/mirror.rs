@@ -11,7 +11,7 @@ use lumora_interface::{
 
 use crate::{agent::Agent, error::Result, plan::tasks::JobView};
 
-/// Jobs that are not wholly settled, all assignments, and what the score is made of.
+/// Jobs of which something is left to do, all assignments, and what the score is made of.
 pub(super) struct Mirror {
     pub network: Network,
     pub node: Node,
@@ -40,7 +40,7 @@ impl Mirror {
             jobs: BTreeMap::new(),
         };
         for (address, job) in connection.fetch_all::<Job>(&[]).await? {
-            if job.settled_shards < job.shard_count {
+            if job.settled_shards < job.shard_count || job.tombstones > 0 {
                 mirror.read_job(agent, address).await?;
             }
         }
@@ -54,11 +54,11 @@ impl Mirror {
         Ok(())
     }
 
-    /// Assignments of this node.
+    /// Assignments that this node works on.
     pub fn own(&self, node: &Address) -> impl Iterator<Item = (Address, Assignment)> {
         self.assignments
             .iter()
-            .filter(|(_, found)| found.node == *node)
+            .filter(|(_, found)| found.node == *node && found.is_live())
             .map(|(address, found)| (*address, *found))
     }
 

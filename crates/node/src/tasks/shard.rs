@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lumora_core::agreement::Revealed;
+use lumora_core::result::{Secret, WORDS};
 use lumora_data::shard::{Progress, Work, result_name, run_shard, seal};
 use lumora_interface::tasks::{Assignment, assignment_address};
 
@@ -58,18 +58,16 @@ pub(super) async fn run(agent: &Agent, library: &Library, name: ShardName) -> Re
     let result = run_shard(fetcher, manifest, urls, work, &journal, on_page).await?;
     let sealed = seal(&result, &material.results_key, &library.store).await?;
 
-    let revealed = Revealed {
-        sketch: result.sketch,
-        records: result.count(),
+    let secret = Secret {
+        words: result.sketch,
+        salts: [(); WORDS].map(|()| rand::random()),
     };
-    let slot = assignment.slot(&agent.network_id);
-    let salt: [u8; 32] = rand::random();
     let prepared = Prepared::new(
-        &slot,
+        &assignment.slot(&agent.network_id),
         assignment.claimed_at,
         result.result_root,
-        revealed,
-        salt,
+        result.count(),
+        &secret,
         *sealed.digest(),
     );
     library

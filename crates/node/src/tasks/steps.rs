@@ -1,11 +1,16 @@
 //! Carrying out one step of the plan. Each is safe to repeat: the chain is asked whether it happened already.
 
+use std::time::Duration;
+
 use lumora_client::{
     Error as ClientError, Outcome as Sent,
     tasks::{self as build, Assigned, Replica},
     token,
 };
-use lumora_core::units::Bps;
+use lumora_core::{
+    score::jitter_millis,
+    units::{Bps, Seconds},
+};
 use lumora_interface::{
     Address,
     registry::{NETWORK, Network},
@@ -24,6 +29,10 @@ use crate::{
     plan::tasks::{JobView, Ready, Step, claimable_at},
     rewards::signature,
 };
+
+/// Part of the jitter of a second by which claims of one round are spread: within a quarter of a second, lest all nodes ask
+/// their endpoints at one instant.
+const SPREAD: u16 = 4;
 
 /// What a step did.
 #[derive(Default)]
@@ -63,6 +72,8 @@ pub(super) fn name(step: &Step) -> &'static str {
         Step::Reveal(_) => "revealing a result",
         Step::Settle { .. } => "settling a shard",
         Step::Expire(_) => "expiring an assignment",
+        Step::Slash(_) => "slashing a node",
+        Step::Close(_) => "closing what an assignment left behind",
     }
 }
 
@@ -81,17 +92,27 @@ pub(super) async fn carry_out(agent: &Agent, library: &Library, step: Step) -> R
         Step::Reveal(name) => reveal(agent, name).await,
         Step::Settle { job, shard } => settle(agent, job, shard).await,
         Step::Expire(name) => expire(agent, name).await,
+        Step::Slash(name) => slash(agent, name).await,
+        Step::Close(name) => close(agent, name).await,
     }
 }
 
-/// How an assignment that is gone ended. `taken`: another node works on the replica now.
-pub(super) async fn outcome(agent: &Agent, name: &ShardName, taken: bool) -> Result<Outcome> {
+/// How an assignment of this node that is gone, or `left` behind, ended; `left` may be another node's by now.
+pub(super) async fn outcome(agent: &Agent, name: &ShardName, left: Option<&Assignment>) -> Result<Outcome> {
+    if let Some(left) = left.filter(|left| left.node == agent.node && left.state == assignment_state::REJECTED) {
+        let by_oracles = left.reason != 0;
+        return Ok(if by_oracles {
+            Outcome::Rejected
+        } else {
+            Outcome::NotAgreed
+        });
+    }
     let state = mirror::job(agent, &name.job)
         .await?
         .and_then(|view| view.shard(name.shard));
     Ok(match state {
         None => Outcome::Closed,
-        Some(state) if taken || !state.is_settled() => Outcome::Expired,
+        Some(state) if left.is_some() || !state.is_settled() => Outcome::Expired,
         Some(state) if state.has(name.replica) => Outcome::Won,
         Some(_) => Outcome::NotAgreed,
     })
@@ -120,7 +141,7 @@ async fn job(agent: &Agent, address: &Address) -> Result<JobView, StepError> {
 /// The job and all assignments of a shard, as they are now.
 async fn seen(agent: &Agent, job: Address, shard: u32) -> Result<Seen> {
     let view = mirror::job(agent, &job).await?;
-    let replicas = view.as_ref().map_or(0, |view| view.job.replicas);
+    let replicas = view.as_ref().map_or(0, |view| view.job.most_replicas());
     let addresses: Vec<Address> = (0..replicas)
         .map(|replica| assignment_address(&job, shard, replica).0)
         .collect();
@@ -144,6 +165,8 @@ fn refused(error: &ClientError, reasons: &[TasksError]) -> bool {
 }
 
 async fn claim(agent: &Agent, library: &Library, name: ShardName) -> Result<Done, StepError> {
+    let spread = jitter_millis(name.job.as_array(), agent.node.as_array(), name.shard) / SPREAD;
+    tokio::time::sleep(Duration::from_millis(u64::from(spread))).await;
     let view = job(agent, &name.job).await?;
     let state = view.shard(name.shard).ok_or(StepError::Pointless)?;
     // A shard whose manifest cannot be had would only cost the node its bond.
@@ -154,9 +177,11 @@ async fn claim(agent: &Agent, library: &Library, name: ShardName) -> Result<Done
     let is_ours = || async {
         Ok(assignment(agent, &name)
             .await?
-            .is_some_and(|found| found.node == agent.node))
+            .is_some_and(|found| found.node == agent.node && found.is_live()))
     };
-    let instruction = build::claim_shard(&agent.operator(), &agent.node, replica(&name), state);
+    let former = assignment(agent, &name).await?;
+    let rent_payer = former.map(|former| former.rent_payer);
+    let instruction = build::claim_shard(&agent.operator(), &agent.node, replica(&name), state, rent_payer);
     let sent = match agent.sender.send_unless(is_ours, &[instruction], &[]).await {
         Ok(sent) => sent,
         Err(error) if refused(&error, &[TasksError::TooEarly]) => return Err(StepError::TooEarly),
@@ -166,10 +191,18 @@ async fn claim(agent: &Agent, library: &Library, name: ShardName) -> Result<Done
         return Err(StepError::Pointless);
     };
     let network: Network = agent.connection.fetch(&NETWORK).await?;
+    let free_since = Seconds(former.map_or(0, |former| former.ended_at).max(view.job.opened_at));
     agent.events.emit(&Event::ShardClaimed {
         shard: name,
         score: found.score,
-        claimable_at: claimable_at(&network, &agent.node, &view.job, Bps(found.score), name.shard),
+        claimable_at: claimable_at(
+            &network,
+            &agent.node,
+            &view.job,
+            Bps(found.score),
+            name.shard,
+            free_since,
+        ),
         signature: signature(&sent),
     });
     done(agent, name.job, name.shard).await
@@ -184,8 +217,13 @@ async fn lost_or_failed(agent: &Agent, name: ShardName, error: ClientError) -> R
         TasksError::SiblingMissing,
         TasksError::WrongSibling,
         TasksError::OwnerHoldsReplica,
+        TasksError::ReplicaOutOfRange,
+        TasksError::SlashFirst,
+        TasksError::GivenUpBefore,
+        TasksError::WordsUsedUp,
+        TasksError::WrongRentPayer,
     ];
-    let taken = assignment(agent, &name).await?.is_some();
+    let taken = assignment(agent, &name).await?.is_some_and(|found| found.is_live());
     if error.refusal().is_some() && (taken || refused(&error, &race)) {
         let seen = seen(agent, name.job, name.shard).await?;
         return Ok(StepError::Lost {
@@ -225,19 +263,32 @@ async fn reveal(agent: &Agent, name: ShardName) -> Result<Done, StepError> {
     let found = assignment(agent, &name).await?.ok_or(StepError::Pointless)?;
     let result = prepared(agent, &name, found.claimed_at)?;
     let view = job(agent, &name.job).await?;
+    let shown = found.seat().shown;
+    let opening = result.opening(shown).ok_or(StepError::Pointless)?;
     let arguments = RevealResultArguments {
         result_root: result.result_root,
-        sketch: result.sketch,
         records: result.records,
-        salt: result.salt,
+        word: opening.word.0,
+        salt: opening.salt,
+        rest: opening.rest,
     };
     let is_revealed = || async {
-        let found = assignment(agent, &name).await?;
-        // Gone: it was settled in the meantime, so it had been revealed.
-        Ok(found.is_none_or(|found| found.node != agent.node || found.state == assignment_state::REVEALED))
+        let now = assignment(agent, &name).await?;
+        // Gone or over: it was settled in the meantime, or expired.
+        Ok(now.is_none_or(|now| now.node != agent.node || !now.is_live() || now.seat().shown > shown))
     };
-    let instruction = build::reveal_result(&agent.operator(), replica(&name), view.job.replicas, &arguments);
-    let sent = agent.sender.send_unless(is_revealed, &[instruction], &[]).await?;
+    let state = view.shard(name.shard).ok_or(StepError::Pointless)?;
+    let instruction = build::reveal_result(&agent.operator(), replica(&name), state, &arguments);
+    let not_yet = [
+        TasksError::OthersNotCommitted,
+        TasksError::NothingToShow,
+        TasksError::SiblingMissing,
+    ];
+    let sent = match agent.sender.send_unless(is_revealed, &[instruction], &[]).await {
+        Ok(sent) => sent,
+        Err(error) if refused(&error, &not_yet) => return Err(StepError::TooEarly),
+        Err(error) => return Err(error.into()),
+    };
     agent.events.emit(&Event::Revealed {
         shard: name,
         signature: signature(&sent),
@@ -298,7 +349,9 @@ async fn settle(agent: &Agent, address: Address, shard: u32) -> Result<Done, Ste
             }
             done(agent, address, shard).await
         }
-        Err(error) if refused(&error, &[TasksError::NotSettleable]) => Err(StepError::TooEarly),
+        Err(error) if refused(&error, &[TasksError::NotSettleable, TasksError::ChallengeOpen]) => {
+            Err(StepError::TooEarly)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -310,9 +363,10 @@ async fn expire(agent: &Agent, name: ShardName) -> Result<Done, StepError> {
     let view = job(agent, &name.job).await?;
     let is_gone = || async {
         let now = assignment(agent, &name).await?;
-        Ok(now.is_none_or(|now| now.node != found.node || now.claimed_at != found.claimed_at))
+        Ok(now.is_none_or(|now| !is_same(&now, &found) || !now.is_live()))
     };
-    let instruction = build::expire_assignment(replica(&name), view.job.replicas, &found.node, &found.rent_payer);
+    let state = view.shard(name.shard).ok_or(StepError::Pointless)?;
+    let instruction = build::expire_assignment(replica(&name), state, &found.node);
     match agent.sender.send_unless(is_gone, &[instruction], &[]).await {
         Ok(sent) => {
             if let Sent::Landed(landed) = sent {
@@ -326,6 +380,58 @@ async fn expire(agent: &Agent, name: ShardName) -> Result<Done, StepError> {
             done(agent, name.job, name.shard).await
         }
         Err(error) if refused(&error, &[TasksError::NotExpired, TasksError::WrongState]) => Err(StepError::TooEarly),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether an account still holds the same assignment of the same node.
+fn is_same(now: &Assignment, then: &Assignment) -> bool {
+    now.node == then.node && now.claimed_at == then.claimed_at
+}
+
+async fn slash(agent: &Agent, name: ShardName) -> Result<Done, StepError> {
+    let found = assignment(agent, &name).await?;
+    let Some(found) = found.filter(|found| found.is_tombstone() && found.slashed == 0) else {
+        return done(agent, name.job, name.shard).await;
+    };
+    let view = job(agent, &name.job).await?;
+    let is_slashed = || async {
+        let now = assignment(agent, &name).await?;
+        Ok(now.is_none_or(|now| !is_same(&now, &found) || now.slashed != 0))
+    };
+    let reporter = token::lmr_account(&agent.keys.owner_address);
+    let instruction = build::slash_assignment(replica(&name), &found.node, &view.job.client, &reporter);
+    let sent = agent.sender.send_unless(is_slashed, &[instruction], &[]).await?;
+    if let Sent::Landed(landed) = sent {
+        agent.events.emit(&Event::Slashed {
+            shard: name,
+            slashed: found.node,
+            signature: landed.signature.to_string(),
+        });
+    }
+    done(agent, name.job, name.shard).await
+}
+
+async fn close(agent: &Agent, name: ShardName) -> Result<Done, StepError> {
+    let Some(found) = assignment(agent, &name).await?.filter(Assignment::is_tombstone) else {
+        return done(agent, name.job, name.shard).await;
+    };
+    let is_closed = || async {
+        let now = assignment(agent, &name).await?;
+        Ok(now.is_none_or(|now| !is_same(&now, &found)))
+    };
+    let instruction = build::close_assignment(replica(&name), &found.rent_payer);
+    match agent.sender.send_unless(is_closed, &[instruction], &[]).await {
+        Ok(sent) => {
+            if let Sent::Landed(landed) = sent {
+                agent.events.emit(&Event::Cleared {
+                    shard: name,
+                    signature: landed.signature.to_string(),
+                });
+            }
+            done(agent, name.job, name.shard).await
+        }
+        Err(error) if refused(&error, &[TasksError::TombstoneNeeded]) => Err(StepError::TooEarly),
         Err(error) => Err(error.into()),
     }
 }

@@ -16,6 +16,8 @@ pub enum NoTask {
         /// Seconds that are allowed.
         allowed: u32,
     },
+    /// What was proven was measured before the node moved.
+    Moved,
     /// The bond does not cover another shard.
     BondTooSmall {
         /// LMR base units deposited.
@@ -43,6 +45,15 @@ pub enum NoTask {
         /// Score of the node for that job, bp.
         score: u16,
     },
+    /// The node may claim, but what is open falls to others in this round.
+    Behind {
+        /// Which one it is in the order of those who want a shard of the job.
+        rank: u32,
+        /// Score of the node for that job, bp.
+        score: u16,
+        /// Score of the last one to whom something falls, bp.
+        served: u16,
+    },
 }
 
 impl NoTask {
@@ -60,6 +71,10 @@ impl NoTask {
                 "The latest proven epoch is {age} s old, at most {allowed} s are allowed. Check that the node is \
                  measured and that its proofs land."
             ),
+            Self::Moved => {
+                "The latest proven epoch was measured before this node moved. Keep it running until the next one is proven."
+                    .into()
+            }
             Self::BondTooSmall { bond, needed } => format!(
                 "The bond is {bond} base units, another shard needs {needed}. Deposit more, or wait until a shard is \
                  settled."
@@ -72,6 +87,11 @@ impl NoTask {
             Self::AllTaken => "Every replica that this node may work on is taken.".into(),
             Self::Waiting { until, score } => format!(
                 "Better placed nodes come first: with a score of {score} bp this node may claim from Unix time {until}."
+            ),
+            Self::Behind { rank, score, served } => format!(
+                "Others come first in this round: with a score of {score} bp this node is number {rank} in line, and shards \
+                 last until a score of {served} bp. It stays in line while there is an open job; more bandwidth or a \
+                 better reputation move it up."
             ),
         }
     }
