@@ -1,4 +1,6 @@
-//! The chain as the oracle sees it: one view that is renewed all the time, and the five things that it sends.
+//! The chain as the oracle sees it: one view that is renewed all the time, and the things that it sends.
+
+mod verdicts;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -76,6 +78,19 @@ impl View {
         let nothing_committed = epoch.committed == 0 && self.now > epoch.cutoff_at;
         epoch.state == epoch_state::OPEN
             && (epoch.epoch < self.set.attestable_from || nothing_committed || self.now > expires_at(epoch))
+    }
+
+    /// Whether the signature of a seat under a verdict counts now: that of an active member, bonded, which may sign about
+    /// the latest epoch.
+    pub fn is_judge(&self, seat: usize) -> bool {
+        let latest = self.set.next_epoch.saturating_sub(1);
+        self.set.states.get(seat) == Some(&lumora_interface::bandwidth::member::ACTIVE)
+            && self.set.serves(seat, latest)
+            && self
+                .set
+                .bonds
+                .get(seat)
+                .is_some_and(|bond| *bond >= self.set.minimum_bond)
     }
 
     /// How many oracles come before this one when it is about something that anybody may do; a different one is first

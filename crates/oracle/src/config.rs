@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use lumora_core::units::Bps;
 use lumora_interface::Address;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -52,6 +53,10 @@ pub struct OracleConfig {
     #[serde(default = "default_concurrency")]
     pub concurrent_measurements: usize,
 
+    /// How the results of jobs with one replica are checked; they are not where this is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<Verdicts>,
+
     /// Milliseconds between two looks at the chain and at the other oracles.
     #[serde(default = "default_poll")]
     pub poll_ms: u64,
@@ -95,6 +100,75 @@ impl Default for Measurement {
             challengers_per_round: 3,
         }
     }
+}
+
+/// How the results of jobs with one replica are checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdicts {
+    /// `false` leaves it to the other oracles.
+    #[serde(default = "default_enabled")]
+    pub enabled: bool,
+    /// The content-addressed store that manifests come from: the folder that clients and nodes use, or where it can be read
+    /// as `s3://bucket/prefix` or `https://example.org/store`.
+    pub store: String,
+    /// Share of the results that is checked, in basis points; the same for all oracles of a network, or their signatures do
+    /// not add up. By default all of them, for an invented result must not pay: where a node that is caught loses `b` times
+    /// the price of a shard, at least `1 / (1 + b)` has to be checked, and prices are the clients' affair. Where bonds are
+    /// large and oracles busy it can be lowered.
+    #[serde(default = "default_share")]
+    pub share: u16,
+    /// Results that are checked at the same time. Each site is asked at its own pace all the same, but they share this
+    /// machine's link with the measurements.
+    #[serde(default = "default_at_once")]
+    pub at_once: usize,
+    /// Seconds between two visits to the pages of a result that is not what the first one found; at most a quarter of the
+    /// time that is left.
+    #[serde(default = "default_pause_seconds")]
+    pub pause_seconds: u64,
+    /// Longest time for one visit to the pages of a shard, seconds. Results whose pages take longer stand unchecked: they
+    /// would keep others waiting.
+    #[serde(default = "default_visit_seconds")]
+    pub visit_seconds: u64,
+    /// Sites on loopback, private or link-local addresses that jobs may have, as `10.77.0.1:8080`. For tests and
+    /// demonstrations: everything private is refused otherwise, so that no job can look into the oracle's own network.
+    #[serde(default)]
+    pub private_addresses: Vec<SocketAddr>,
+}
+
+impl Verdicts {
+    /// The defaults, with this store.
+    pub fn new(store: impl Into<String>) -> Self {
+        Self {
+            enabled: default_enabled(),
+            store: store.into(),
+            share: default_share(),
+            at_once: default_at_once(),
+            pause_seconds: default_pause_seconds(),
+            visit_seconds: default_visit_seconds(),
+            private_addresses: Vec::new(),
+        }
+    }
+}
+
+fn default_enabled() -> bool {
+    true
+}
+
+fn default_share() -> u16 {
+    Bps::ONE.0
+}
+
+fn default_at_once() -> usize {
+    1
+}
+
+fn default_pause_seconds() -> u64 {
+    30
+}
+
+fn default_visit_seconds() -> u64 {
+    1_800
 }
 
 fn default_measure() -> SocketAddr {
@@ -157,6 +231,18 @@ impl OracleConfig {
         if self.poll_ms == 0 || self.peer_timeout_ms == 0 || self.keep_epochs == 0 {
             return Err("`poll_ms`, `peer_timeout_ms` and `keep_epochs` must be above zero".into());
         }
+        if let Some(verdicts) = &self.verdicts {
+            if verdicts.at_once == 0 || verdicts.visit_seconds == 0 {
+                return Err(
+                    "`verdicts.at_once` and `verdicts.visit_seconds` must be above zero: to check nothing, set \
+                     `verdicts.enabled` to false"
+                        .into(),
+                );
+            }
+            if verdicts.share > Bps::ONE.0 {
+                return Err("`verdicts.share` is in basis points: 10000 is all results".into());
+            }
+        }
         let mut keys: Vec<&Address> = self.peers.iter().map(|peer| &peer.key).collect();
         keys.sort_unstable();
         match keys.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -209,6 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn results_are_checked_where_a_store_is_named_and_all_of_them() {
+        assert_eq!(read("oracle.toml", SHORT).unwrap().verdicts, None);
+        let config = read("oracle.toml", &format!("{SHORT}\n[verdicts]\nstore = \"store\"")).unwrap();
+        let verdicts = config.verdicts.unwrap();
+        assert!(verdicts.enabled);
+        assert_eq!(
+            (verdicts.share, verdicts.at_once, verdicts.pause_seconds),
+            (10_000, 1, 30)
+        );
+    }
+
+    #[test]
     fn what_cannot_be_right_is_named() {
         for (text, named) in [
             (SHORT.replace("data_dir", "datadir"), "datadir"),
@@ -218,6 +316,19 @@ mod tests {
             (
                 format!("measurement = {{ rounds_per_epoch = 0, challengers_per_round = 1 }}\n{SHORT}"),
                 "measurement",
+            ),
+            (format!("{SHORT}\n[verdicts]\nshare = 100"), "store"),
+            (
+                format!("{SHORT}\n[verdicts]\nstore = \"s\"\nshare = 10001"),
+                "verdicts.share",
+            ),
+            (
+                format!("{SHORT}\n[verdicts]\nstore = \"s\"\nat_once = 0"),
+                "verdicts.at_once",
+            ),
+            (
+                format!("{SHORT}\n[verdicts]\nstore = \"s\"\nvisit_seconds = 0"),
+                "verdicts.visit_seconds",
             ),
             (format!("{SHORT}\n{}", &SHORT[SHORT.find("[[").unwrap()..]), "twice"),
         ] {

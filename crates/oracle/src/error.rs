@@ -42,6 +42,9 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
+    /// The store with the manifests, or fetching pages.
+    #[error(transparent)]
+    Data(#[from] lumora_data::Error),
     /// A bundle is not what its author committed to.
     #[error("a bundle was refused: {0}")]
     Bundle(#[from] crate::bundle::BundleError),

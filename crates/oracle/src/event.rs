@@ -111,6 +111,60 @@ pub enum Event {
     EpochLost { epoch: u64, why: String },
     /// It had the epoch's rewards minted.
     EpochFunded { epoch: u64, signature: String },
+    /// It decided about the only result of a shard. `outcome`: `agrees`, `wrong`, `changing`, `unread`, `too_long` or
+    /// `not_drawn`; only a wrong one is to be rejected.
+    ResultChecked {
+        #[serde(with = "base58")]
+        job: Address,
+        shard: u32,
+        #[serde(with = "base58")]
+        node: Address,
+        outcome: String,
+        sentence: String,
+    },
+    /// A result could not be checked yet; it tries again while the result can be rejected.
+    CheckFailed {
+        #[serde(with = "base58")]
+        job: Address,
+        shard: u32,
+        #[serde(with = "base58")]
+        node: Address,
+        why: String,
+    },
+    /// It put its signature under the verdict on a result on chain. `reason` is a code of `core::reason`.
+    VerdictSigned {
+        #[serde(with = "base58")]
+        job: Address,
+        shard: u32,
+        #[serde(with = "base58")]
+        node: Address,
+        reason: u8,
+        sentence: String,
+        signature: String,
+    },
+    /// With its signature there was a quorum: the result is rejected.
+    ResultRejected {
+        #[serde(with = "base58")]
+        job: Address,
+        shard: u32,
+        #[serde(with = "base58")]
+        node: Address,
+    },
+    /// It had the node of a rejected result slashed.
+    NodeSlashed {
+        #[serde(with = "base58")]
+        job: Address,
+        shard: u32,
+        #[serde(with = "base58")]
+        node: Address,
+        signature: String,
+    },
+    /// It closed the account of a verdict that could not find its quorum any more; its rent went back to who had paid it.
+    VerdictClosed {
+        #[serde(with = "base58")]
+        verdict: Address,
+        signature: String,
+    },
     /// Something is wrong that it goes on trying.
     Trouble { what: String },
     /// It was asked to stop.

@@ -10,6 +10,10 @@
 //! fetch it; once a quorum holds it, its author commits to its root on chain. When nothing more can be committed, all work
 //! out the same leaves from the committed bundles, each signs the root, and whoever first has a quorum of signatures
 //! submits them. From then on the leaves are served with their Merkle paths.
+//!
+//! # A single result
+//! Where a job has one replica, nobody else can disagree. Beside the epochs, each oracle that is configured for it visits the
+//! pages of such results again, and signs that one is rejected if two visits contradict it; see `core::verdict`.
 
 pub mod aggregate;
 pub mod agreement;
@@ -27,8 +31,9 @@ mod oracle;
 pub mod peers;
 pub mod store;
 mod text;
+mod verdicts;
 
-pub use config::{Measurement, OracleConfig, Peer};
+pub use config::{Measurement, OracleConfig, Peer, Verdicts};
 pub use error::{Error, Result};
 pub use event::Event;
 pub use oracle::run_observed;

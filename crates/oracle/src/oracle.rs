@@ -24,6 +24,7 @@ use crate::{
     http::{self, Published},
     peers::Peers,
     store::Store,
+    verdicts::{self, Desk},
 };
 
 /// How long a network may take to start.
@@ -121,6 +122,10 @@ pub async fn run_observed(
 async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Observer) -> Result<()> {
     let key = Arc::new(keys::load(&config.key)?);
     let store = Store::open(&config.data_dir)?;
+    let checking = config.verdicts.as_ref().filter(|verdicts| verdicts.enabled);
+    let desk = checking
+        .map(|verdicts| Desk::open(verdicts, &config.data_dir))
+        .transpose()?;
     let connection = match &config.ws_url {
         Some(ws_url) => Connection::with_websocket(&config.rpc_url, ws_url)?,
         None => Connection::new(&config.rpc_url)?,
@@ -180,12 +185,13 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
         observer,
     });
 
-    // Whichever ends, ends the oracle; only the epochs can, with an error that no further attempt mends.
+    // Whichever ends, ends the oracle; only the epochs and the verdicts can, with an error that no further attempt mends.
     tokio::select! {
         () = watch_chain(&oracle, view_sender) => Ok(()),
         () = http::serve(listener, published, stop) => Ok(()),
         () = challenger::serve(Arc::clone(&oracle), &endpoint) => Ok(()),
         () = cranks::turn(Arc::clone(&oracle)) => Ok(()),
+        result = verdicts::follow(Arc::clone(&oracle), desk) => result,
         result = follow_epochs(&oracle) => result,
     }
 }

@@ -1,4 +1,4 @@
-//! What an oracle must not forget when it is killed: receipts, bundles, what it signed, attested leaves.
+//! What an oracle must not forget when it is killed: receipts, bundles, what it signed, attested leaves, checked results.
 //!
 //! Every write is a transaction that is on disk when the call returns. What it signed comes first of all: an oracle that
 //! forgot would sign again, and lose its bond.
@@ -37,6 +37,9 @@ const COMPUTED: TableDefinition<u64, &[u8]> = TableDefinition::new("computed lea
 const ATTESTED: TableDefinition<u64, &[u8]> = TableDefinition::new("attested leaves");
 /// Epoch, node to how its figures came about (JSON).
 const EXPLANATIONS: TableDefinition<(u64, &[u8; 32]), &[u8]> = TableDefinition::new("explanations");
+
+/// When the result can no longer be rejected, and its case, to whether it was found wrong.
+const FINDINGS: TableDefinition<(i64, &[u8; 32]), bool> = TableDefinition::new("findings");
 
 /// What became of the wish to sign a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,7 @@ impl Store {
             transaction.open_table(COMPUTED)?;
             transaction.open_table(ATTESTED)?;
             transaction.open_table(EXPLANATIONS)?;
+            transaction.open_table(FINDINGS)?;
             Ok(())
         })?;
         Ok(store)
@@ -319,6 +323,35 @@ impl Store {
         })
     }
 
+    /// Keeps whether a result was found wrong. `closes_at`: when it can no longer be rejected.
+    pub fn keep_finding(&self, closes_at: i64, case: &Hash, is_wrong: bool) -> Result<()> {
+        self.write(|transaction| {
+            transaction.open_table(FINDINGS)?.insert((closes_at, case), is_wrong)?;
+            Ok(())
+        })
+    }
+
+    /// Whether a result was found wrong; `None` while it is not decided.
+    pub fn finding(&self, closes_at: i64, case: &Hash) -> Result<Option<bool>> {
+        self.read(|transaction| {
+            let table = transaction.open_table(FINDINGS)?;
+            Ok(table.get((closes_at, case))?.map(|is_wrong| is_wrong.value()))
+        })
+    }
+
+    /// Forgets the results that could no longer be rejected before this time. Writes only where there are any.
+    pub fn forget_findings_before(&self, closed_at: i64) -> Result<()> {
+        let old = ..(closed_at, &[0; 32]);
+        let is_none = self.read(|transaction| Ok(transaction.open_table(FINDINGS)?.range(old)?.next().is_none()))?;
+        if is_none {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            transaction.open_table(FINDINGS)?.retain_in(old, |_, _| false)?;
+            Ok(())
+        })
+    }
+
     fn read<T>(&self, body: impl FnOnce(&redb::ReadTransaction) -> Attempt<T>) -> Result<T> {
         let attempt = || body(&self.database.begin_read()?);
         attempt().map_err(|error| self.fail(&error))
@@ -504,6 +537,22 @@ mod tests {
             (None, Some(vec![]))
         );
         assert_eq!(store.latest_attested().unwrap(), Some(6));
+    }
+
+    #[test]
+    fn findings_outlast_a_restart_and_go_when_their_time_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.keep_finding(100, &[1; 32], true).unwrap();
+        store.keep_finding(200, &[1; 32], false).unwrap();
+        drop(store);
+        let store = Store::open(folder.path()).unwrap();
+        let findings = || [100, 200, 300].map(|closes_at| store.finding(closes_at, &[1; 32]).unwrap());
+        assert_eq!(findings(), [Some(true), Some(false), None]);
+        store.forget_findings_before(100).unwrap();
+        assert_eq!(findings(), [Some(true), Some(false), None]);
+        store.forget_findings_before(101).unwrap();
+        assert_eq!(findings(), [None, Some(false), None]);
     }
 
     #[test]
