@@ -13,7 +13,8 @@ use crate::driver::{self, CLOSE_DONE, CLOSE_FAILED, Control};
 use crate::error::PobError;
 use crate::frame::Frame;
 use crate::identity::Identity;
-use crate::protocol::{self, Terms, VERSION, Violation};
+use crate::neighbours::Neighbourhood;
+use crate::protocol::{self, LONGEST_WINDOW_US, SHORTEST_WINDOW_US, Terms, VERSION, Violation};
 use crate::prover::unix_timestamp;
 use crate::receipt::{Context, SignedReceipt};
 use crate::{tls, transport};
@@ -27,7 +28,7 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Config {
     /// The only network whose nodes are measured; zero for measurements by hand.
     pub network_id: [u8; 32],
-    /// How long the steady state of each direction is watched (100 ms to 2 s). Longer is surer and costs more bytes.
+    /// How long a direction is watched at most when its estimate does not settle (120 to 800 ms). Most settle at once.
     pub window: Duration,
     /// Measurements at once; more are turned away at the door.
     pub concurrent: usize,
@@ -37,7 +38,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             network_id: [0; 32],
-            window: Duration::from_millis(350),
+            window: Duration::from_micros(LONGEST_WINDOW_US),
             concurrent: 64,
         }
     }
@@ -127,6 +128,7 @@ impl Challenger {
     pub async fn serve<P: Policy>(&self, policy: P, receipts: mpsc::Sender<SignedReceipt>) {
         let policy = Arc::new(policy);
         let places = Arc::new(Semaphore::new(self.config.concurrent.max(1)));
+        let neighbourhood = Neighbourhood::default();
         let mut measurements = JoinSet::new();
         loop {
             let incoming = tokio::select! {
@@ -145,6 +147,7 @@ impl Challenger {
                 config: self.config.clone(),
                 policy: Arc::clone(&policy),
                 receipts: receipts.clone(),
+                neighbourhood: neighbourhood.clone(),
             };
             measurements.spawn(async move {
                 let address = incoming.remote_address();
@@ -167,6 +170,7 @@ struct Measurement<P> {
     config: Config,
     policy: Arc<P>,
     receipts: mpsc::Sender<SignedReceipt>,
+    neighbourhood: Neighbourhood,
 }
 
 impl<P: Policy> Measurement<P> {
@@ -262,14 +266,15 @@ impl<P: Policy> Measurement<P> {
             window_us: self
                 .config
                 .window
-                .clamp(Duration::from_millis(100), Duration::from_secs(2))
-                .as_micros() as u64,
+                .as_micros()
+                .clamp(SHORTEST_WINDOW_US.into(), LONGEST_WINDOW_US.into()) as u64,
         })
     }
 
     async fn measure(&self, connection: &Connection, control: &mut Control, terms: Terms) -> Result<(), PobError> {
         let mut machine = protocol::Challenger::new(self.identity.clone(), terms);
-        let result = driver::run(connection, control, &mut machine, || (0, 0)).await;
+        let membership = self.neighbourhood.enter(connection.remote_address().ip());
+        let result = driver::run(connection, control, &mut machine, membership).await;
         let receipt = match &result {
             Ok(()) => {
                 let _ = control.sender.finish();
@@ -320,6 +325,16 @@ mod tests {
         let everybody = |_: Claim| async { Decision::Allow { limit_kbps: 10_000 } };
         tokio::spawn(async move { serving.serve(everybody, sender).await });
         (challenger, receiver)
+    }
+
+    /// On a machine with far too much to do, a measurement may well be inconclusive.
+    fn assert_served(outcome: &Result<SignedReceipt, PobError>) {
+        let served = match outcome {
+            Ok(_) => true,
+            Err(PobError::Refused { reason, .. }) => *reason == Reason::Inconclusive as u8,
+            Err(_) => false,
+        };
+        assert!(served, "{outcome:?}");
     }
 
     /// What the challenger says to a peer whose first bytes are `bytes`.
@@ -377,10 +392,12 @@ mod tests {
         );
 
         let target = challenger.local_addr().unwrap();
-        let signed = crate::measure(target, challenger.key(), &Identity::generate(), Request::default())
-            .await
-            .unwrap();
-        assert_eq!(receipts.recv().await.unwrap(), signed);
+        let outcome = crate::measure(target, challenger.key(), &Identity::generate(), Request::default()).await;
+        let kept = receipts.recv().await.unwrap();
+        assert_served(&outcome);
+        if let Ok(signed) = outcome {
+            assert_eq!(kept, signed);
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -396,6 +413,6 @@ mod tests {
             .await
             .unwrap();
         tokio::time::sleep(Duration::from_millis(200)).await;
-        ask().await.unwrap();
+        assert_served(&ask().await);
     }
 }

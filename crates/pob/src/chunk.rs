@@ -1,12 +1,12 @@
 //! How the payload is cut into chunks: small ones first, so that a slow link is answered often too, then larger ones,
-//! so that a fast link is not drowned in answers. A chunk is 3 to 13 % of all before it, up to 64 KiB.
+//! so that a fast link is not drowned in answers. A chunk is 2 to 6 % of all before it, up to 64 KiB.
 
 /// The first chunks' length in bytes.
 pub const FIRST: u32 = 2 * 1_024;
 /// The longest chunks' length in bytes.
 pub const LONGEST: u32 = 64 * 1_024;
 /// After so many chunks the length doubles.
-const PER_LENGTH: u32 = 16;
+const PER_LENGTH: u32 = 32;
 /// How many lengths there are: 2, 4, 8, 16, 32 and 64 KiB.
 const LENGTHS: u32 = 6;
 
@@ -43,9 +43,9 @@ mod tests {
             sum += u64::from(length(index));
         }
         assert_eq!(
-            (length(0), length(15), length(16), length(95), length(1_000)),
+            (length(0), length(31), length(32), length(191), length(1_000)),
             (2_048, 2_048, 4_096, 65_536, 65_536)
         );
-        assert_eq!(total(u32::MAX), total(96) + u64::from(u32::MAX - 96) * 65_536);
+        assert_eq!(total(u32::MAX), total(192) + u64::from(u32::MAX - 192) * 65_536);
     }
 }

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use crate::error::PobError;
 use crate::frame::{Decoder, Frame};
-use crate::protocol::{Action, Event, Machine, Moment, PEER_TIMEOUT_US, Violation};
+use crate::neighbours::Membership;
+use crate::protocol::{Action, Event, Machine, Moment, PEER_TIMEOUT_US, Progress, Violation};
+use crate::prover::Background;
 use crate::transport;
 use crate::wire::Micros;
 
@@ -66,14 +68,46 @@ impl Control {
     }
 }
 
+/// What goes on around a measurement.
+pub(crate) trait Surroundings {
+    /// Bytes received and sent for others so far.
+    fn background(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
+    /// How far the slowest measurement of the same network is.
+    fn slowest_neighbour(&self) -> Option<Progress> {
+        None
+    }
+
+    /// How far this one is.
+    fn tell(&self, _progress: Progress) {}
+}
+
+impl Surroundings for Membership {
+    fn slowest_neighbour(&self) -> Option<Progress> {
+        self.slowest_neighbour()
+    }
+
+    fn tell(&self, progress: Progress) {
+        self.tell(progress);
+    }
+}
+
+impl Surroundings for &dyn Background {
+    fn background(&self) -> (u64, u64) {
+        self.bytes()
+    }
+}
+
 /// Runs `machine` to its end. The peer is told why when it fails.
 pub(crate) async fn run<M: Machine>(
     connection: &Connection,
     control: &mut Control,
     machine: &mut M,
-    background: impl Fn() -> (u64, u64),
+    surroundings: impl Surroundings,
 ) -> Result<(), PobError> {
-    let result = run_to_end(connection, control, machine, background).await;
+    let result = run_to_end(connection, control, machine, surroundings).await;
     if let Err(PobError::Violation(violation)) = &result
         && !matches!(violation, Violation::Refused { .. })
     {
@@ -94,13 +128,14 @@ async fn run_to_end<M: Machine>(
     connection: &Connection,
     control: &mut Control,
     machine: &mut M,
-    background: impl Fn() -> (u64, u64),
+    surroundings: impl Surroundings,
 ) -> Result<(), PobError> {
     let start = Instant::now();
     let moment = || Moment {
         now: start.elapsed().as_micros() as Micros,
         wire: transport::counters(connection),
-        background: background(),
+        background: surroundings.background(),
+        slowest_neighbour: surroundings.slowest_neighbour(),
     };
     let mut payload = Payload::default();
     let mut actions = Vec::new();
@@ -115,6 +150,9 @@ async fn run_to_end<M: Machine>(
                 Action::RefusePayload => payload.refuse(),
                 Action::Finish => return Ok(()),
             }
+        }
+        if let Some(progress) = machine.progress() {
+            surroundings.tell(progress);
         }
         let due = start + Duration::from_micros(machine.deadline().min(3_600_000_000));
         let wake = due.max(Instant::now() + TICK);

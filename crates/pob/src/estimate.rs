@@ -19,14 +19,25 @@ pub struct Span {
 impl Span {
     /// The slower of two rates.
     pub fn slower(self, other: Self) -> Self {
-        let (this, that) = (
-            u128::from(self.bytes) * u128::from(other.duration_us),
-            u128::from(other.bytes) * u128::from(self.duration_us),
-        );
-        if that < this { other } else { self }
+        if other.is_slower_than(self) { other } else { self }
+    }
+
+    /// The faster of two rates.
+    pub fn faster(self, other: Self) -> Self {
+        if self.is_slower_than(other) { other } else { self }
+    }
+
+    fn is_slower_than(self, other: Self) -> bool {
+        u128::from(self.bytes) * u128::from(other.duration_us) < u128::from(other.bytes) * u128::from(self.duration_us)
     }
 }
 
+/// The part of the time by which the halves of a settled estimate may differ.
+const SETTLED_PART: u128 = 50;
+/// And those of one that had all the time it may have.
+const PLAUSIBLE_PART: u128 = 6;
+/// A round trip is taken off up to this part of the time. A liar gains 1 / (1 - 1/24), which is 4.3 %.
+pub const MOST_ROUND_TRIP_PART: u64 = 24;
 /// Fewest points from which a rate is taken.
 pub const MINIMUM_POINTS: usize = 6;
 
@@ -55,16 +66,49 @@ pub fn slope_of_thirds(points: &[Point]) -> Option<Span> {
     (span.duration_us > 0).then_some(span)
 }
 
-/// The slope of the thirds, or the rate since `latest_start` when that is slower: whoever delays the first points shortens
-/// the time between the points, but not the time since then.
-pub fn slope_with_latest_start(points: &[Point], latest_start: Micros) -> Option<Span> {
-    let slope = slope_of_thirds(points)?;
-    let (first, last) = (points.first()?, points.last()?);
-    let since_start = last.at.saturating_sub(latest_start).max(1);
-    Some(slope.slower(Span {
-        bytes: last.bytes - first.bytes,
-        duration_us: since_start,
-    }))
+/// Whether the two halves of the points agree to within 2 %: then more of them would change little.
+pub fn is_settled(points: &[Point]) -> bool {
+    halves_agree(points, SETTLED_PART)
+}
+
+/// Whether the two halves of the points agree to within a sixth: else something other than the link decided.
+pub fn is_plausible(points: &[Point]) -> bool {
+    halves_agree(points, PLAUSIBLE_PART)
+}
+
+fn halves_agree(points: &[Point], part: u128) -> bool {
+    let (first, second) = points.split_at(points.len() / 2);
+    let (Some(first), Some(second)) = (slope_of_thirds(first), slope_of_thirds(second)) else {
+        return false;
+    };
+    let one = u128::from(first.bytes) * u128::from(second.duration_us);
+    let other = u128::from(second.bytes) * u128::from(first.duration_us);
+    one.abs_diff(other) <= one.min(other) / part
+}
+
+/// The highest rate that the times of sending allow a link to have. What was sent after a moment and has been
+/// answered took at most the time between, less a round trip. Each pair of a departure and an answer gives such a
+/// bound; the highest stands, because on an honest link most are too low (a queue stood before the departure, or the answer
+/// was late), and on none can they be higher than the link, but for the round trip.
+///
+/// Whoever answers late all along and stops doing so at the end pretends a round trip that is longer than the true one,
+/// and nothing in the times can tell. So no more than one part in [`MOST_ROUND_TRIP_PART`] of the time is taken off,
+/// which bounds what that brings.
+pub fn ceiling(departures: &[Point], answers: &[Point], round_trip: Micros) -> Option<Span> {
+    let mut highest: Option<Span> = None;
+    for departure in departures {
+        for answer in answers {
+            let time = answer.at.saturating_sub(departure.at);
+            let span = Span {
+                bytes: answer.bytes.saturating_sub(departure.bytes),
+                duration_us: time - round_trip.min(time / MOST_ROUND_TRIP_PART),
+            };
+            if span.duration_us > 0 {
+                highest = Some(highest.map_or(span, |highest| highest.faster(span)));
+            }
+        }
+    }
+    highest
 }
 
 #[cfg(test)]
@@ -108,37 +152,79 @@ mod tests {
     }
 
     #[test]
-    fn first_points_held_back_gain_nothing_beyond_the_start() {
-        let honest = line(300);
-        assert_eq!(rate(slope_with_latest_start(&honest, 50_000).unwrap()), 80_000);
-        for held in [50_000, 100_000, 200_000] {
-            let cheat: Vec<Point> = honest
-                .iter()
-                .map(|point| Point {
-                    at: point.at.max(50_000 + held),
-                    ..*point
+    fn halves_that_disagree_are_not_settled() {
+        assert!(is_settled(&line(30)));
+        assert!(!is_settled(&line(11)), "too few points for two halves");
+        let mut points = line(200);
+        for (index, point) in points.iter_mut().enumerate().skip(100) {
+            point.at += (index as u64 - 100) * 50;
+        }
+        assert!(!is_settled(&points), "5 % slower in the second half");
+        assert!(is_plausible(&points));
+        for (index, point) in points.iter_mut().enumerate().skip(100) {
+            point.at += (index as u64 - 100) * 200;
+        }
+        assert!(!is_plausible(&points), "25 % slower in the second half");
+    }
+
+    /// A link of 10,000 bytes a millisecond with a round trip of `round_trip`; chunks leave a queue of 15 ms.
+    fn link(round_trip: Micros, chunks: u64) -> (Vec<Point>, Vec<Point>) {
+        let at = |delay: u64| {
+            (0..chunks)
+                .map(|index| Point {
+                    at: 1_000_000 + (index * 1_000).saturating_sub(15_000) + delay,
+                    bytes: (index + 1) * 10_000,
                 })
-                .collect();
-            assert!(
-                rate(slope_of_thirds(&cheat).unwrap()) > 84_000,
-                "{held}: the cheat must work without the rule"
-            );
-            let counted = rate(slope_with_latest_start(&cheat, 50_000).unwrap());
-            assert!(counted <= 80_000, "{held}: {counted}");
+                .collect::<Vec<_>>()
+        };
+        let departures = at(0);
+        let answers = (0..chunks)
+            .map(|index| Point {
+                at: 1_000_000 + (index + 1) * 1_000 + round_trip,
+                bytes: (index + 1) * 10_000,
+            })
+            .collect();
+        (departures, answers)
+    }
+
+    #[test]
+    fn the_ceiling_of_an_honest_link_is_its_rate() {
+        for (round_trip, chunks) in [(400, 150), (5_000, 150), (20_000, 480)] {
+            let (departures, answers) = link(round_trip, chunks);
+            let span = ceiling(&departures[..20], &answers[answers.len() * 2 / 3..], round_trip).unwrap();
+            assert!((79_000..=80_100).contains(&rate(span)), "{round_trip}: {}", rate(span));
+        }
+    }
+
+    #[test]
+    fn a_pretended_round_trip_gains_at_most_a_twenty_third() {
+        for pretended in [5_000, 50_000, 500_000] {
+            let (departures, answers) = link(400, 300);
+            let span = ceiling(&departures[..20], &answers[200..], 400 + pretended).unwrap();
+            assert!(rate(span) <= 80_000 * 105 / 100, "{pretended}: {}", rate(span));
         }
     }
 
     proptest! {
-        /// Whatever the times, nothing overflows, and the rate is at most that since the latest start.
+        /// Whatever the times, nothing overflows, and no rate is higher than the bytes over 23/24 of the shortest time.
         #[test]
-        fn any_points_are_taken(mut times in prop::collection::vec(any::<u32>(), 0..40), start: u32) {
-            times.sort_unstable();
-            let points: Vec<Point> =
-                (0u64..).zip(&times).map(|(index, at)| Point { at: u64::from(*at), bytes: index * 65_536 }).collect();
-            if let Some(span) = slope_with_latest_start(&points, u64::from(start)) {
-                let last = points.last().unwrap();
-                let since = last.at.saturating_sub(u64::from(start)).max(1);
-                prop_assert!(u128::from(span.bytes) * u128::from(since) <= u128::from(last.bytes) * u128::from(span.duration_us));
+        fn any_times_are_taken(
+            mut sent in prop::collection::vec(any::<u32>(), 1..30),
+            mut answered in prop::collection::vec(any::<u32>(), 1..30),
+            round_trip: u32,
+        ) {
+            sent.sort_unstable();
+            answered.sort_unstable();
+            let points = |times: &[u32]| -> Vec<Point> {
+                (0u64..).zip(times).map(|(index, at)| Point { at: u64::from(*at), bytes: index * 65_536 }).collect()
+            };
+            let (departures, answers) = (points(&sent), points(&answered));
+            let _ = is_settled(&answers);
+            if let Some(span) = ceiling(&departures, &answers, u64::from(round_trip)) {
+                let shortest = departures.iter().flat_map(|d| answers.iter().map(|a| a.at.saturating_sub(d.at)))
+                    .filter(|time| *time > 0).min().unwrap();
+                prop_assert!(span.duration_us >= shortest - shortest / MOST_ROUND_TRIP_PART);
+                prop_assert!(span.bytes <= answers.last().unwrap().bytes);
             }
         }
     }

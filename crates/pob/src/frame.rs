@@ -47,10 +47,12 @@ pub enum Frame {
     Steady { chunk: u32 },
     /// C: Up is over; so many chunks are in the transcript.
     UpEnd { chunks: u32 },
-    /// P: what it moved for others meanwhile.
+    /// P: what it moved for others meanwhile, and by how much it was late in running its side of each direction.
     Report {
         background_down_bytes: u64,
         background_up_bytes: u64,
+        late_down_us: u32,
+        late_up_us: u32,
     },
     /// C: the receipt, signed.
     Receipt { receipt: Receipt, signature: [u8; 64] },

@@ -27,6 +27,7 @@ pub mod wire;
 
 mod challenger;
 mod driver;
+mod neighbours;
 mod prover;
 mod tls;
 mod transport;

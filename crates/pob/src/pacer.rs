@@ -1,9 +1,9 @@
 //! How fast to send: finds a link's rate within some ten steps and then keeps the link just full.
 //!
-//! *Ramp*: short trains, each at twice the rate of the one before, until a train's end comes back late: that says that a
-//! queue has built up and so that the link is full (a token bucket lets its burst pass without a queue, so a queue
-//! also says that the burst is spent). Between a train and its answers nothing is sent, so that a long round trip does
-//! not mean a long queue. *Hold*: the rate follows what gets delivered, so that a short queue stands in front
+//! *Ramp*: short trains, each at up to four times the rate of the one before, until a train's end comes back late: that
+//! says that a queue has built up and so that the link is full (a token bucket lets its burst pass without a queue, so a
+//! queue also says that the burst is spent). Between a train and its answers nothing is sent, so that a long round trip
+//! does not mean a long queue. *Hold*: the rate follows what gets delivered, so that a short queue stands in front
 //! of the link all the time. As long as it stands, what is delivered per second is the link's rate, and a process
 //! that is scheduled a few milliseconds late does no harm. Nothing ever goes faster than the limit.
 //!
@@ -21,22 +21,29 @@ use crate::wire::{self, Micros};
 /// the buffers of home routers.
 pub const TARGET_QUEUE_US: Micros = 15_000;
 /// How long a train lasts.
-const TRAIN_US: Micros = 10_000;
+const TRAIN_US: Micros = 8_000;
 /// A queue of this length behind a train says that the link is full.
 const FULL_QUEUE_US: Micros = 4_500;
+/// Behind a train that met no queue to speak of, the next goes at this many times its rate.
+const STEEP: u64 = 4;
+/// Behind one that met a short queue, the link is nearly full: four times as much would overflow its buffer.
+const GENTLE: u64 = 2;
+const SHORT_QUEUE_US: Micros = 1_500;
 /// Below this, the link was perhaps idle at times.
 const BUSY_QUEUE_US: Micros = 2_500;
 /// The longest queue that is aimed at on a busy machine.
 pub const LONGEST_TARGET_QUEUE_US: Micros = 30_000;
-/// How far back an answer still says something about the queue.
+/// How far back an answer still says something about the queue; so many always do, however slow the link.
 const RECENT_US: Micros = 40_000;
+const RECENT_ANSWERS: usize = 6;
 /// Deviation of the queue from its target that changes the rate by 100 %.
 const QUEUE_GAIN_US: i64 = 20_000;
 /// A link that is busy for so long is not busy by chance.
 const LASTING_US: Micros = 20_000;
-/// So many proofs of an idle link are taken for chance.
+/// So many proofs of an idle link are taken for chance, and no more than one in so many answers.
 const MOST_IDLE_ANSWERS: u32 = 3;
-/// After this, the state is taken as it is.
+const IDLE_ANSWERS_PART: u32 = 16;
+/// After this, a queue that does not become short is taken for somebody else's.
 const LONGEST_SEARCH_US: Micros = 1_200_000;
 /// Time over which Hold looks at what was delivered.
 const DELIVERY_WINDOW_US: Micros = 100_000;
@@ -46,7 +53,8 @@ const LONGEST_BURST_US: Micros = 12_000;
 const SHORT_ROUND_TRIP_US: Micros = 20_000;
 /// How long a late look at the clock is remembered.
 const GAP_MEMORY_US: Micros = 300_000;
-const HIGHEST_START_BYTES_PER_SECOND: u64 = 500_000;
+/// The first train, 16 KB in 8 ms, is what TCP would send at once into a link that it knows nothing of (RFC 6928).
+const HIGHEST_START_BYTES_PER_SECOND: u64 = 2_000_000;
 const LOWEST_RATE_BYTES_PER_SECOND: u64 = 20_000;
 /// Least that is worth a write: about a packet.
 const SMALLEST_BURST: u64 = 1_150;
@@ -93,6 +101,8 @@ pub struct Pacer {
     /// Of the chunk that is being sent.
     chunk_bytes: u64,
     phase: Phase,
+    /// The rate of the last train that met no queue.
+    passed: u64,
     /// Bytes that may be sent, times a million.
     credit: u64,
     credited: Option<Micros>,
@@ -121,7 +131,7 @@ impl Pacer {
     /// `limit_kbps`: IP-layer rate never to be exceeded. `round_trip`: smallest seen so far.
     pub fn new(limit_kbps: u32, round_trip: Micros) -> Self {
         let limit = payload_limit(limit_kbps, FIRST_OVERHEAD_PPM);
-        let rate = (limit / 16)
+        let rate = (limit / STEEP)
             .min(HIGHEST_START_BYTES_PER_SECOND)
             .max(LOWEST_RATE_BYTES_PER_SECOND)
             .min(limit.max(1));
@@ -137,6 +147,7 @@ impl Pacer {
                 at_limit_before: false,
                 suspected: false,
             },
+            passed: 0,
             credit: 0,
             credited: None,
             longest_gap: 0,
@@ -227,7 +238,7 @@ impl Pacer {
             .recent
             .front()
             .is_some_and(|oldest| oldest.at + DELIVERY_WINDOW_US < now)
-            && self.recent.len() > 4
+            && self.recent.len() > RECENT_ANSWERS
         {
             self.recent.pop_front();
         }
@@ -239,6 +250,14 @@ impl Pacer {
     /// The first answered chunk of the steady state, while it lasts.
     pub fn steady_since(&self) -> Option<u32> {
         self.steady_since
+    }
+
+    /// Since when the link is meant to be full.
+    pub fn filling_since(&self) -> Option<Micros> {
+        match self.phase {
+            Phase::Hold { since } => Some(since),
+            Phase::Ramp { .. } => None,
+        }
     }
 
     /// What the link delivers, in payload bytes per second, as far as known.
@@ -274,22 +293,28 @@ impl Pacer {
                 if self.overdue(now).max(queue.unwrap_or(0)) > FULL_QUEUE_US {
                     // Full. How far its answers are apart tells the rate, so wait for a few.
                     let delivered = self.delivered(now, |answer| answer.queue > BUSY_QUEUE_US);
-                    if self.outstanding.is_empty() && !suspected && self.round_trip < SHORT_ROUND_TRIP_US {
+                    if self.outstanding.is_empty()
+                        && !suspected
+                        && delivered.is_none()
+                        && self.round_trip < SHORT_ROUND_TRIP_US
+                    {
                         // Or a process was late. Where a round trip costs little, look twice.
                         self.phase = Phase::Ramp {
                             train_began: Some(now),
                             at_limit_before,
                             suspected: true,
                         };
-                    } else if self.outstanding.is_empty() || (delivered.is_some() && suspected) {
+                    } else if self.outstanding.is_empty() || delivered.is_some() {
                         self.hold(now, delivered, queue.unwrap_or(0));
                     }
-                } else if queue.is_some() {
+                } else if let Some(queue) = queue {
                     if at_limit && at_limit_before {
                         // Twice: the first train at the limit may have passed on a bucket's burst.
                         self.hold(now, Some(self.limit), 0);
                     } else {
-                        self.rate = (self.rate * 2).min(self.limit);
+                        self.passed = self.rate;
+                        let factor = if queue > SHORT_QUEUE_US { GENTLE } else { STEEP };
+                        self.rate = (self.rate * factor).min(self.limit);
                         self.phase = Phase::Ramp {
                             train_began: Some(now),
                             at_limit_before: at_limit,
@@ -320,10 +345,10 @@ impl Pacer {
     fn hold(&mut self, now: Micros, delivered: Option<u64>, queue: Micros) {
         // Without answers far enough apart: the link took a train's time and the queue's for what was sent in the train's.
         let estimate = delivered.unwrap_or(self.rate * TRAIN_US / (TRAIN_US + queue));
-        // The train before, at half the rate, met no queue: much less than that is a late process and not the link. On long
-        // paths the answers' distances are believed, because there a wrong rate takes longer to be noticed.
+        // An earlier train met no queue: much less than its rate is a late process and not the link. On long paths the
+        // answers' distances are believed, because there a wrong rate takes longer to be noticed.
         let least = if self.round_trip < SHORT_ROUND_TRIP_US {
-            self.rate / 3
+            self.passed * 2 / 3
         } else {
             0
         };
@@ -380,12 +405,14 @@ impl Pacer {
             .take_while(|answer| answer.at >= since && of_a_kind(answer))
             .last()?;
         let last = self.recent.back()?;
-        let (bytes, time) = (last.total - first.total, last.at - first.at);
+        // Answers that were held up come at once, as if the link were fast; but no link delivers much faster than is sent.
+        let (answered_in, sent_in) = (last.at - first.at, last.sent - first.sent);
+        let (bytes, time) = (last.total - first.total, answered_in.max(sent_in * 2 / 3));
         (time >= 5_000 && bytes >= 2 * u64::from(chunk::FIRST)).then(|| bytes * PPM / time)
     }
 
     /// Steady is a link that has been busy for a while, and is still. One that is found idle was not measured in
-    /// between (as when this process was not scheduled): then the steady state begins anew, for a limited time.
+    /// between (as when this process was not scheduled): then the steady state begins anew.
     ///
     /// Lateness of processes makes queues look longer, never shorter: a short one proves that the link had nothing to do.
     fn look_for_steadiness(&mut self, answer: &Answer) {
@@ -394,27 +421,29 @@ impl Pacer {
         if answer.sent < since {
             return;
         }
-        let searching = !self.is_out_of_patience(answer.at);
         let at_limit = self.rate >= self.limit;
-        if answer.queue < BUSY_QUEUE_US && !at_limit && searching {
+        if answer.queue < BUSY_QUEUE_US && !at_limit {
             self.busy_since = None;
             self.idle_answers += 1;
-            if self.idle_answers >= MOST_IDLE_ANSWERS {
+            let watched = self
+                .steady_since
+                .map_or(0, |first| self.answered_chunks.saturating_sub(first));
+            if self.idle_answers > MOST_IDLE_ANSWERS.min(watched / IDLE_ANSWERS_PART) {
                 self.steady_since = None;
             }
             return;
         }
         let busy_since = *self.busy_since.get_or_insert(answer.at);
         let lasting = answer.at >= busy_since + LASTING_US || at_limit;
-        let drained = answer.queue <= self.target_queue() + 2_000;
-        if self.steady_since.is_none() && ((lasting && drained) || !searching) {
+        let drained = answer.queue <= self.target_queue() + 2_000 || self.is_out_of_patience(answer.at);
+        if self.steady_since.is_none() && lasting && drained {
             self.steady_since = Some(self.answered_chunks - 1);
             self.idle_answers = 0;
             self.was_steady = true;
         }
     }
 
-    /// Whether the search for a steady state has taken so long that any state will do.
+    /// Whether the search for a steady state has taken too long.
     fn is_out_of_patience(&self, now: Micros) -> bool {
         let began = self.began.unwrap_or(now);
         now > began + LONGEST_SEARCH_US + 8 * self.round_trip
@@ -452,8 +481,9 @@ impl Pacer {
             .recent
             .iter()
             .rev()
-            .take_while(|answer| answer.at + RECENT_US >= now);
-        let predictions = recent.map(|answer| {
+            .enumerate()
+            .take_while(|(age, answer)| *age < RECENT_ANSWERS || answer.at + RECENT_US >= now);
+        let predictions = recent.map(|(_, answer)| {
             let sent_since = (self.sent - answer.total) * PPM / self.estimate.max(1);
             (answer.queue + sent_since).saturating_sub(now.saturating_sub(answer.sent))
         });
@@ -614,7 +644,7 @@ mod tests {
         // Both processes run for 4 ms and pause for up to so long, all the time. In per mille: the worst of 40 runs, the
         // fourth worst, the median. Pauses beyond the queue that is kept must cost accuracy.
         for (longest_pause_us, worst, tenth, median) in
-            [(5_000, 15, 10, 5), (10_000, 40, 25, 10), (20_000, 400, 150, 30)]
+            [(5_000, 15, 10, 5), (10_000, 35, 20, 10), (20_000, 150, 50, 20)]
         {
             for megabit in [5, 20, 100, 300] {
                 let rate = megabit * 125_000;

@@ -65,6 +65,16 @@ pub struct DirectionResult {
     pub background_bytes: u64,
 }
 
+impl DirectionResult {
+    /// What the link carried in all if the node tells the truth about its background traffic, of which at most a quarter
+    /// of the whole counts (the bound of FlashFlow, arXiv 2004.09583: a liar gains a third). For people to read: it is the
+    /// node's word, so it is never attested. A node that wants its whole link counted keeps it free for half a second.
+    pub fn kbps_with_background(&self) -> u32 {
+        let background = self.background_bytes.min(self.counted_bytes / 3);
+        wire::kbps(self.counted_bytes + background, self.duration_us)
+    }
+}
+
 /// What both sides sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct Receipt {

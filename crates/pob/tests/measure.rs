@@ -38,6 +38,25 @@ fn serve(
     Served { address, key, receipts }
 }
 
+/// Measures, and again while this machine has so much else to do that nothing can be said.
+async fn patiently(served: &mut Served, target: SocketAddr, identity: &Identity, request: Request) -> SignedReceipt {
+    for _ in 0..20 {
+        let outcome = measure(target, served.key, identity, request.clone()).await;
+        let kept = served.receipts.recv().await.unwrap();
+        match outcome {
+            Ok(signed) => {
+                assert_eq!(kept, signed);
+                return signed;
+            }
+            Err(PobError::Refused { reason, .. }) if reason == Reason::Inconclusive as u8 => {
+                assert_eq!(kept.receipt.reason, reason);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("inconclusive twenty times in a row");
+}
+
 fn everybody(_: Claim) -> Decision {
     Decision::Allow { limit_kbps: u32::MAX }
 }
@@ -58,10 +77,12 @@ async fn both_sides_get_the_same_receipt_and_it_holds() {
         node: [4; 32],
         epoch: 17,
         round: 2,
+        // Far below what this machine can do, so that it is not the machine that is measured.
+        limit_kbps: 20_000,
         ..Request::default()
     };
-    let signed = measure(served.address, served.key, &identity, request).await.unwrap();
-    assert_eq!(served.receipts.recv().await.unwrap(), signed);
+    let target = served.address;
+    let signed = patiently(&mut served, target, &identity, request).await;
     signed.verify().unwrap();
     replay(&signed.receipt, &signed.seed).unwrap();
 
@@ -74,7 +95,10 @@ async fn both_sides_get_the_same_receipt_and_it_holds() {
         (receipt.prover_key, receipt.challenger_key),
         (identity.public(), served.key)
     );
-    assert!(receipt.down.kbps > 50_000 && receipt.up.kbps > 50_000, "{receipt:?}");
+    assert!(
+        (1..=20_000).contains(&receipt.down.kbps) && (1..=20_000).contains(&receipt.up.kbps),
+        "{receipt:?}"
+    );
     assert!(receipt.min_rtt_us < 100_000);
     let json = serde_json::to_value(&signed).unwrap();
     assert_eq!(json["receipt"]["down"]["kbps"], receipt.down.kbps);
@@ -93,11 +117,11 @@ async fn the_lower_limit_of_the_two_is_kept_and_attested() {
                 limit_kbps: own,
                 ..Request::default()
             };
-            let signed = measure(served.address, served.key, &Identity::generate(), request)
+            let target = served.address;
+            let receipt = patiently(&mut served, target, &Identity::generate(), request)
                 .await
-                .unwrap();
-            let receipt = served.receipts.recv().await.unwrap().receipt;
-            assert_eq!((receipt, receipt.limit_kbps), (signed.receipt, expected));
+                .receipt;
+            assert_eq!(receipt.limit_kbps, expected);
             let rates = [receipt.down.kbps, receipt.up.kbps];
             assert!(rates.iter().all(|rate| *rate <= expected), "{rates:?} above {expected}");
             reached = rates.iter().all(|rate| *rate > expected - expected / 20);
@@ -114,14 +138,13 @@ async fn the_lower_limit_of_the_two_is_kept_and_attested() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_asymmetric_distant_link_is_measured_both_ways() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let served = serve(LOOPBACK, Config::default(), everybody);
+    let mut served = serve(LOOPBACK, Config::default(), everybody);
     let distant = |rate| Shape::rate(rate).delay(Duration::from_millis(10));
     let relay = Relay::start(served.address, distant(20_000), distant(5_000)).unwrap();
     let mut measured = Vec::new();
     for _ in 0..3 {
-        let receipt = measure(relay.address(), served.key, &Identity::generate(), Request::default())
+        let receipt = patiently(&mut served, relay.address(), &Identity::generate(), Request::default())
             .await
-            .unwrap()
             .receipt;
         assert!((20_000..60_000).contains(&receipt.min_rtt_us), "{}", receipt.min_rtt_us);
         measured.push((receipt.down.kbps, receipt.up.kbps));
@@ -140,7 +163,10 @@ async fn a_shaped_link_of_100_megabit_is_measured() {
         Ok(()) => {
             let link = Link::create_any("measure", 100_000).unwrap();
             let mut served = serve(SocketAddr::new(link.host_ip, 0), Config::default(), everybody);
-            for _ in 0..3 {
+            let mut tries = 0;
+            while measured.len() < 3 {
+                tries += 1;
+                assert!(tries < 30, "inconclusive again and again");
                 let mut command = tokio::process::Command::from(link.command(std::env::current_exe().unwrap()));
                 command.args(["--exact", "prover_in_another_process", "--ignored"]);
                 command.env(
@@ -148,18 +174,23 @@ async fn a_shaped_link_of_100_megabit_is_measured() {
                     format!("{} {}", served.address, hex::encode(served.key)),
                 );
                 let output = command.output().await.unwrap();
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
                 let receipt = served.receipts.recv().await.unwrap().receipt;
+                if receipt.reason == Reason::Inconclusive as u8 {
+                    continue;
+                }
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
                 measured.push((receipt.down.kbps, receipt.up.kbps));
             }
         }
         Err(reason) => {
             println!("over the relay in user space, because: {reason}");
-            let served = serve(LOOPBACK, Config::default(), everybody);
+            let mut served = serve(LOOPBACK, Config::default(), everybody);
             let relay = Relay::start(served.address, Shape::rate(100_000), Shape::rate(100_000)).unwrap();
             for _ in 0..3 {
-                let signed = measure(relay.address(), served.key, &Identity::generate(), Request::default()).await;
-                let receipt = signed.unwrap().receipt;
+                let identity = Identity::generate();
+                let receipt = patiently(&mut served, relay.address(), &identity, Request::default())
+                    .await
+                    .receipt;
                 measured.push((receipt.down.kbps, receipt.up.kbps));
             }
         }
@@ -285,16 +316,16 @@ async fn background_bytes_are_those_of_the_measurement_only() {
             (1 << 40 | looks, 0)
         }
     }
-    let served = serve(LOOPBACK, Config::default(), everybody);
+    let mut served = serve(LOOPBACK, Config::default(), everybody);
     let background = Arc::new(Busy(0.into()));
     let request = Request {
         limit_kbps: 20_000,
         background,
         ..Request::default()
     };
-    let receipt = measure(served.address, served.key, &Identity::generate(), request)
+    let target = served.address;
+    let receipt = patiently(&mut served, target, &Identity::generate(), request)
         .await
-        .unwrap()
         .receipt;
     assert!((1..100_000).contains(&receipt.down.background_bytes), "{receipt:?}");
     assert_eq!(receipt.up.background_bytes, 0);

@@ -4,6 +4,7 @@
 //! namespace. All is gone when the [`Link`] is dropped; what a killed process left behind, the next one
 //! removes: the namespace's name holds the process's number.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::Command;
@@ -114,6 +115,19 @@ impl Link {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace]).arg(program);
         command
+    }
+
+    /// Bytes of whole Ethernet frames that went over the link so far: towards the node, and from it. As the host's end
+    /// counts them.
+    pub fn frame_bytes(&self) -> Result<(u64, u64), LabError> {
+        let read = |counter: &str| {
+            let path = format!("/sys/class/net/{}/statistics/{counter}", host_interface(self.index));
+            let text = std::fs::read_to_string(&path).map_err(LabError::Counter)?;
+            text.trim()
+                .parse()
+                .map_err(|error| LabError::Counter(io::Error::other(format!("{path}: {error}"))))
+        };
+        Ok((read("tx_bytes")?, read("rx_bytes")?))
     }
 
     fn inside(&self, arguments: &[&str]) -> Result<(), LabError> {

@@ -1,6 +1,7 @@
 //! Links of a known rate, for tests, benches and the demo: a shaped link into a network namespace where the machine
-//! allows it ([`Link`]), else a relay in user space ([`Relay`]).
+//! allows it ([`Link`]), else a relay in user space ([`Relay`]); and nodes that [`cheat`].
 
+pub mod cheat;
 mod link;
 mod relay;
 
@@ -24,6 +25,8 @@ pub enum LabError {
     NoFreeIndex,
     #[error("`{0}` is no name for a link: use 1 to 20 of a-z, 0-9 and -")]
     BadName(String),
+    #[error("the kernel does not tell how many bytes went over the link: {0}")]
+    Counter(#[source] io::Error),
     #[error("the relay cannot open a socket: {0}")]
     Socket(#[source] io::Error),
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -30,6 +30,8 @@ pub struct Shape {
     pub burst_bytes: u64,
     /// A packet that would wait longer is dropped.
     pub queue: Duration,
+    /// So many packets in a million are lost besides.
+    pub loss_ppm: u32,
 }
 
 impl Shape {
@@ -41,7 +43,17 @@ impl Shape {
             delay: Duration::ZERO,
             burst_bytes,
             queue: Duration::from_millis(50),
+            loss_ppm: 0,
         }
+    }
+
+    /// A path that only delays: for a link whose rate something else shapes.
+    pub fn path(delay: Duration) -> Self {
+        Self::rate(u32::MAX).delay(delay)
+    }
+
+    pub fn loss(self, loss_ppm: u32) -> Self {
+        Self { loss_ppm, ..self }
     }
 
     pub fn delay(self, delay: Duration) -> Self {
@@ -57,10 +69,10 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Relays from a new loopback port to `target`: `up` shapes what clients send, `down` what they receive.
-    pub fn start(target: SocketAddr, down: Shape, up: Shape) -> Result<Self, LabError> {
-        let open = || -> io::Result<UdpSocket> {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// Relays from a new port of `front` to `target`: `up` shapes what clients send, `down` what they receive.
+    pub fn start_at(front: IpAddr, target: SocketAddr, down: Shape, up: Shape) -> Result<Self, LabError> {
+        let open = |address: IpAddr| -> io::Result<UdpSocket> {
+            let socket = UdpSocket::bind((address, 0))?;
             socket.set_read_timeout(Some(POLL))?;
             // The kernel gives what it allows.
             let _ = SockRef::from(&socket).set_recv_buffer_size(4 << 20);
@@ -68,8 +80,8 @@ impl Relay {
             Ok(socket)
         };
         let (front, back) = (
-            Arc::new(open().map_err(LabError::Socket)?),
-            Arc::new(open().map_err(LabError::Socket)?),
+            Arc::new(open(front).map_err(LabError::Socket)?),
+            Arc::new(open(target.ip()).map_err(LabError::Socket)?),
         );
         back.connect(target).map_err(LabError::Socket)?;
         let address = front.local_addr().map_err(LabError::Socket)?;
@@ -92,6 +104,11 @@ impl Relay {
         lane(&front, &back, up, false);
         lane(&back, &front, down, true);
         Ok(Self { address, stop, threads })
+    }
+
+    /// Relays from a new loopback port to `target`: `up` shapes what clients send, `down` what they receive.
+    pub fn start(target: SocketAddr, down: Shape, up: Shape) -> Result<Self, LabError> {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), target, down, up)
     }
 
     /// Where clients dial.
@@ -129,6 +146,9 @@ fn receive(socket: &UdpSocket, queue: &Queue, shape: Shape, client: Option<&Clie
         };
         if let Some(client) = client {
             *client.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
+        }
+        if shape.loss_ppm > 0 && rand::random_range(0..1_000_000) < shape.loss_ppm {
+            continue;
         }
         let now = Instant::now();
         free_at = free_at.max(now.checked_sub(burst).unwrap_or(now));

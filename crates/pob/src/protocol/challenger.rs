@@ -2,9 +2,12 @@
 
 use lumora_core::reason::Reason;
 
+use super::punctuality::{self, Punctuality};
 use super::receiver::Receiver;
 use super::sender::Sender;
-use super::{Action, DIRECTION_TIMEOUT_US, Due, Event, Machine, Moment, PEER_TIMEOUT_US, Violation};
+use super::{
+    Action, DIRECTION_TIMEOUT_US, Due, Event, LEAST_CHUNKS, Machine, Moment, PEER_TIMEOUT_US, Progress, Side, Violation,
+};
 use crate::estimate::Span;
 use crate::frame::Frame;
 use crate::identity::Identity;
@@ -31,8 +34,8 @@ enum State {
     Start,
     Pinging {
         due: Due,
-        nonce: u64,
-        sent: Micros,
+        /// When each ping was sent.
+        sent: Vec<Micros>,
     },
     Down {
         due: Due,
@@ -63,6 +66,9 @@ pub struct Challenger {
     up: Option<Receiver>,
     up_result: Option<Counted>,
     signed: Option<SignedReceipt>,
+    progress: Progress,
+    /// When the direction that runs began.
+    began: Micros,
 }
 
 /// A direction that is over.
@@ -71,7 +77,39 @@ struct Counted {
     chunks: u32,
     first_counted_chunk: u32,
     span: Span,
+    /// How long the direction took, ramp-up included.
+    took: Micros,
+    punctuality: Punctuality,
 }
+
+impl Counted {
+    /// Of the bytes that the node moved for others in the whole direction, those that fall to the time that counts.
+    fn background(&self, bytes: u64) -> u64 {
+        let share = u128::from(bytes) * u128::from(self.span.duration_us) / u128::from(self.took.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX)
+    }
+
+    /// Whether both machines did their part of it; the prover says by how much it was late.
+    fn check(&self, direction: Direction, prover_late_us: u32) -> Result<(), Violation> {
+        let (own, time) = self.punctuality.lateness();
+        for (side, late) in [(Side::Challenger, own), (Side::Prover, prover_late_us.into())] {
+            if punctuality::is_spoilt(late, time) {
+                return Err(Violation::Starved {
+                    direction,
+                    side,
+                    late_ms: late / 1_000,
+                    time_ms: time / 1_000,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is left of a direction's time when neighbours are no longer waited for.
+const NEIGHBOUR_RESERVE_US: Micros = 1_200_000;
+/// Between two pings, unless the answer to the first comes before that.
+const PING_INTERVAL_US: Micros = 3_000;
 
 impl Challenger {
     pub fn new(identity: Identity, terms: Terms) -> Self {
@@ -87,6 +125,8 @@ impl Challenger {
             up: None,
             up_result: None,
             signed: None,
+            progress: Progress::DownBegins,
+            began: 0,
         }
     }
 
@@ -137,15 +177,40 @@ impl Challenger {
         }
     }
 
+    /// Sends the next ping, if there is one. A node that knew the number could answer early; it comes from the secret
+    /// seed, so it cannot.
     fn ping(&mut self, now: Micros, actions: &mut Vec<Action>) {
-        // A node that knew the number could answer early; it comes from the secret seed, so it cannot.
-        let nonce = keystream::ping_nonce(&self.terms.seed, self.round_trips.len() as u64);
-        actions.push(Action::Send(Frame::Ping { nonce }));
-        self.state = State::Pinging {
-            due: Due::within("Pong", now, PEER_TIMEOUT_US),
-            nonce,
-            sent: now,
+        let State::Pinging { sent, .. } = &mut self.state else {
+            return;
         };
+        if sent.len() < RTT_SAMPLES {
+            let nonce = keystream::ping_nonce(&self.terms.seed, sent.len() as u64);
+            actions.push(Action::Send(Frame::Ping { nonce }));
+            sent.push(now);
+        }
+    }
+
+    /// Takes in the answer to the oldest ping that has none yet.
+    fn pong(&mut self, moment: &Moment, returned: u64, actions: &mut Vec<Action>) -> Result<(), Violation> {
+        let State::Pinging { sent, .. } = &self.state else {
+            return Ok(());
+        };
+        let number = self.round_trips.len();
+        let Some(sent_at) = sent.get(number) else {
+            return Err(Violation::WrongPong);
+        };
+        if returned != keystream::ping_nonce(&self.terms.seed, number as u64) {
+            return Err(Violation::WrongPong);
+        }
+        let round_trip = moment.now.saturating_sub(*sent_at);
+        self.round_trips
+            .push(u32::try_from(round_trip).unwrap_or(u32::MAX).max(1));
+        if self.round_trips.len() == RTT_SAMPLES {
+            self.start_down(moment, actions);
+        } else if self.round_trips.len() == sent.len() {
+            self.ping(moment.now, actions);
+        }
+        Ok(())
     }
 
     fn min_round_trip(&self) -> u32 {
@@ -173,6 +238,7 @@ impl Challenger {
             self.min_round_trip().into(),
         );
         sender.poll(moment, actions);
+        self.began = moment.now;
         self.down = Some(sender);
         self.state = State::Down {
             due: self.direction_due("answers to Down", moment.now),
@@ -181,27 +247,40 @@ impl Challenger {
 
     fn poll_down(&mut self, moment: &Moment, due: Due, actions: &mut Vec<Action>) -> Result<(), Violation> {
         let Some(sender) = &mut self.down else { return Ok(()) };
+        let neighbours = patient_neighbour(moment, due).unwrap_or(Progress::UpEnough);
+        if neighbours < Progress::DownSteady {
+            sender.wait_for_neighbours();
+        }
         let out_of_time = due.check(moment.now).is_err();
-        if !out_of_time && !sender.has_enough(moment.now, self.terms.window_us) {
+        let has_enough = sender.has_enough(self.terms.window_us);
+        self.progress = match (has_enough, sender.is_steady()) {
+            (true, _) => Progress::DownEnough,
+            (false, true) => Progress::DownSteady,
+            (false, false) => Progress::DownBegins,
+        };
+        if !out_of_time && !(has_enough && neighbours >= Progress::DownEnough) {
             sender.poll(moment, actions);
             return Ok(());
         }
-        let too_slow = Violation::TooSlow(Direction::Down);
         if sender.chunks_answered() == 0 {
             return due.check(moment.now);
         }
         let (Some(first_counted_chunk), Some(span)) = (sender.steady_since(), sender.measured(&moment.wire)) else {
-            return Err(too_slow);
+            return Err(no_estimate(Direction::Down, sender.chunks_answered()));
         };
         let chunks = sender.chunks_answered();
         self.down_result = Some(Counted {
             chunks,
             first_counted_chunk,
             span,
+            took: moment.now.saturating_sub(self.began),
+            punctuality: *sender.punctuality(),
         });
         actions.push(Action::EndPayload);
         actions.push(Action::Send(Frame::DownEnd { chunks }));
 
+        self.progress = Progress::UpBegins;
+        self.began = moment.now;
         let key = self.key(Direction::Up);
         self.up = Some(Receiver::new(&key, &self.commitment));
         actions.push(Action::Send(Frame::UpStart {
@@ -215,22 +294,39 @@ impl Challenger {
     }
 
     fn poll_up(&mut self, moment: &Moment, due: Due, actions: &mut Vec<Action>) -> Result<(), Violation> {
-        let Some(receiver) = &self.up else { return Ok(()) };
+        let Some(receiver) = &mut self.up else { return Ok(()) };
+        receiver.look(moment.now);
+        // One whose Down is not over yet began too late to be waited for.
+        let neighbours = match patient_neighbour(moment, due) {
+            Some(progress) if progress >= Progress::DownEnough => progress,
+            _ => Progress::UpEnough,
+        };
+        if neighbours < Progress::UpSteady {
+            receiver.wait_for_neighbours();
+        }
         let out_of_time = due.check(moment.now).is_err();
-        if !out_of_time && !receiver.has_enough(self.terms.window_us) {
+        let has_enough = receiver.has_enough(self.terms.window_us);
+        self.progress = match (has_enough, receiver.is_steady()) {
+            (true, _) => Progress::UpEnough,
+            (false, true) => Progress::UpSteady,
+            (false, false) => Progress::UpBegins,
+        };
+        if !out_of_time && !(has_enough && neighbours >= Progress::UpEnough) {
             return Ok(());
         }
         if receiver.chunks() == 0 {
             return due.check(moment.now);
         }
         let (Some(first_counted_chunk), Some(span)) = (receiver.first_counted(), receiver.measured()) else {
-            return Err(Violation::TooSlow(Direction::Up));
+            return Err(no_estimate(Direction::Up, receiver.chunks()));
         };
         let chunks = receiver.chunks();
         self.up_result = Some(Counted {
             chunks,
             first_counted_chunk,
             span,
+            took: moment.now.saturating_sub(self.began),
+            punctuality: *receiver.punctuality(),
         });
         actions.push(Action::Send(Frame::UpEnd { chunks }));
         actions.push(Action::RefusePayload);
@@ -258,6 +354,7 @@ impl Challenger {
         &mut self,
         now: Micros,
         background: (u64, u64),
+        late_us: (u32, u32),
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let (Some(down), Some(up)) = (self.down_result, self.up_result) else {
@@ -266,6 +363,8 @@ impl Challenger {
                 expected: "payload",
             });
         };
+        down.check(Direction::Down, late_us.0)?;
+        up.check(Direction::Up, late_us.1)?;
         let hash = |transcript: Option<&transcript::Transcript>, chunks| {
             transcript.and_then(|transcript| transcript.after(chunks))
         };
@@ -276,13 +375,13 @@ impl Challenger {
             return Err(Violation::NoSuchChunk(down.chunks.max(up.chunks)));
         };
         let limit_kbps = self.terms.limit_kbps;
-        let result = |counted: Counted, background_bytes| DirectionResult {
+        let result = |counted: Counted, background| DirectionResult {
             kbps: wire::kbps(counted.span.bytes, counted.span.duration_us).min(limit_kbps),
             chunks: counted.chunks,
             first_counted_chunk: counted.first_counted_chunk,
             counted_bytes: counted.span.bytes,
             duration_us: counted.span.duration_us,
-            background_bytes,
+            background_bytes: counted.background(background),
         };
         let (down_result, up_result) = (result(down, background.0), result(up, background.1));
         // Within 1.5 % of the limit it is the limit that was measured, not the link.
@@ -326,24 +425,22 @@ impl Machine for Challenger {
                     limit_kbps: self.terms.limit_kbps,
                     unix_timestamp: self.terms.unix_timestamp,
                 }));
+                self.state = State::Pinging {
+                    due: Due::within("Pong", now, PEER_TIMEOUT_US),
+                    sent: Vec::new(),
+                };
                 self.ping(now, actions);
                 Ok(())
             }
-            (State::Pinging { due, nonce, sent }, event) => match event {
-                Event::Frame(Frame::Pong { nonce: returned }) => {
-                    if returned != *nonce {
-                        return Err(Violation::WrongPong);
-                    }
-                    self.round_trips
-                        .push(u32::try_from(now.saturating_sub(*sent)).unwrap_or(u32::MAX).max(1));
-                    if self.round_trips.len() < RTT_SAMPLES {
+            (State::Pinging { due, sent }, event) => match event {
+                Event::Frame(Frame::Pong { nonce }) => self.pong(moment, nonce, actions),
+                Event::Tick => {
+                    due.check(now)?;
+                    if sent.last().is_some_and(|last| now >= last + PING_INTERVAL_US) {
                         self.ping(now, actions);
-                    } else {
-                        self.start_down(moment, actions);
                     }
                     Ok(())
                 }
-                Event::Tick => due.check(now),
                 other => Err(unexpected(&other, "Pong")),
             },
             (State::Down { due }, event) => {
@@ -384,7 +481,12 @@ impl Machine for Challenger {
                 Event::Frame(Frame::Report {
                     background_down_bytes,
                     background_up_bytes,
-                }) => self.write_receipt(now, (background_down_bytes, background_up_bytes), actions),
+                    late_down_us,
+                    late_up_us,
+                }) => {
+                    let background = (background_down_bytes, background_up_bytes);
+                    self.write_receipt(now, background, (late_down_us, late_up_us), actions)
+                }
                 Event::Frame(Frame::Steady { .. }) | Event::Payload(_) => Ok(()),
                 Event::Tick => due.check(now),
                 other => Err(unexpected(&other, "Report")),
@@ -422,16 +524,37 @@ impl Machine for Challenger {
         }
     }
 
+    fn progress(&self) -> Option<Progress> {
+        Some(self.progress)
+    }
+
     fn deadline(&self) -> Micros {
         match &self.state {
-            // At once; and the pacer wants to be asked as often as timers allow.
-            State::Start | State::Down { .. } => 0,
+            // At once; and the pacer, and the watch on this process's own lateness, want to be asked as often as timers allow.
+            State::Start | State::Down { .. } | State::Up { .. } => 0,
+            State::Pinging { due, sent } => match sent.last() {
+                Some(last) if sent.len() < RTT_SAMPLES => last + PING_INTERVAL_US,
+                _ => due.at,
+            },
             State::Done => Micros::MAX,
-            State::Pinging { due, .. }
-            | State::Up { due }
-            | State::AwaitReport { due }
-            | State::AwaitCountersignature { due, .. } => due.at,
+            State::AwaitReport { due } | State::AwaitCountersignature { due, .. } => due.at,
         }
+    }
+}
+
+/// The slowest neighbour, while there is time to wait for it. One that dawdles on purpose must not spoil the measurement.
+fn patient_neighbour(moment: &Moment, due: Due) -> Option<Progress> {
+    (moment.now + NEIGHBOUR_RESERVE_US < due.at)
+        .then_some(moment.slowest_neighbour)
+        .flatten()
+}
+
+/// Why time ran out.
+fn no_estimate(direction: Direction, chunks: u32) -> Violation {
+    if chunks < 4 * LEAST_CHUNKS {
+        Violation::TooSlow(direction)
+    } else {
+        Violation::Unsteady(direction)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::punctuality::Punctuality;
 use super::sender::Sender;
 use super::{Action, DIRECTION_TIMEOUT_US, Due, Event, Machine, Moment, PEER_TIMEOUT_US, VERSION, Violation};
 use crate::chunk;
@@ -46,7 +47,10 @@ pub struct Prover {
     terms: Option<Terms>,
     down: Option<Down>,
     up: Option<UpOver>,
-    background_at_start: (u64, u64),
+    /// Bytes received for others when Down began, and during Down once that is over.
+    background_down: u64,
+    /// Bytes sent for others when Up began.
+    background_up: u64,
     signed: Option<SignedReceipt>,
 }
 
@@ -68,6 +72,14 @@ struct Down {
     started: Option<(Micros, u64)>,
     /// Set when it is over: how many chunks count.
     chunks: Option<u32>,
+    punctuality: Punctuality,
+}
+
+impl Down {
+    /// Whether payload has come and more is due.
+    fn is_running(&self) -> bool {
+        self.started.is_some() && self.chunks.is_none()
+    }
 }
 
 /// Up when it is over.
@@ -86,7 +98,8 @@ impl Prover {
             terms: None,
             down: None,
             up: None,
-            background_at_start: (0, 0),
+            background_down: 0,
+            background_up: 0,
             signed: None,
         }
     }
@@ -119,8 +132,8 @@ impl Prover {
             filled: 0,
             started: None,
             chunks: None,
+            punctuality: Punctuality::default(),
         });
-        self.background_at_start = moment.background;
         self.state = State::Down;
         self.expect_within("Down", moment.now, PEER_TIMEOUT_US);
         Ok(())
@@ -139,8 +152,10 @@ impl Prover {
             return Ok(());
         }
         if down.started.is_none() {
+            self.background_down = moment.background.0;
             self.due = Due::within("the end of Down", moment.now, DIRECTION_TIMEOUT_US + PEER_TIMEOUT_US);
         }
+        down.punctuality.look(moment.now);
         let (started, counter) = *down.started.get_or_insert((moment.now, moment.wire.received));
         // The cap is the node's word to its user: a challenger that breaks it is cut off.
         let received = moment.wire.received.saturating_sub(counter);
@@ -192,6 +207,7 @@ impl Prover {
             min_rtt_us.into(),
         );
         sender.poll(moment, actions);
+        self.background_up = moment.background.1;
         self.state = State::Up(Box::new(sender));
         self.expect_within(
             "the end of Up",
@@ -309,6 +325,7 @@ impl Machine for Prover {
                     return Err(Violation::NoSuchChunk(chunks));
                 }
                 down.chunks = Some(chunks);
+                self.background_down = moment.background.0.saturating_sub(self.background_down);
                 self.expect_within("UpStart", now, PEER_TIMEOUT_US);
                 Ok(())
             }
@@ -339,11 +356,15 @@ impl Machine for Prover {
                     .transcript()
                     .after(chunks)
                     .ok_or(Violation::NoSuchChunk(chunks))?;
+                let late = |punctuality: &Punctuality| u32::try_from(punctuality.lateness().0).unwrap_or(u32::MAX);
+                let late_up_us = late(sender.punctuality());
                 self.up = Some(UpOver { chunks, hash });
                 actions.push(Action::EndPayload);
                 actions.push(Action::Send(Frame::Report {
-                    background_down_bytes: moment.background.0.saturating_sub(self.background_at_start.0),
-                    background_up_bytes: moment.background.1.saturating_sub(self.background_at_start.1),
+                    background_down_bytes: self.background_down,
+                    background_up_bytes: moment.background.1.saturating_sub(self.background_up),
+                    late_down_us: self.down.as_ref().map_or(0, |down| late(&down.punctuality)),
+                    late_up_us,
                 }));
                 self.state = State::AwaitReceipt;
                 self.expect_within("Receipt", now, PEER_TIMEOUT_US);
@@ -366,6 +387,12 @@ impl Machine for Prover {
                 actions.push(Action::Finish);
                 Ok(())
             }
+            (State::Down, Event::Tick) => {
+                if let Some(down) = self.down.as_mut().filter(|down| down.is_running()) {
+                    down.punctuality.look(now);
+                }
+                Ok(())
+            }
             (_, Event::Tick) => Ok(()),
             (_, Event::Frame(frame)) => Err(Violation::Unexpected {
                 frame: frame.name(),
@@ -377,8 +404,9 @@ impl Machine for Prover {
 
     fn deadline(&self) -> Micros {
         match &self.state {
-            // At once; and the pacer wants to be asked as often as timers allow.
+            // At once; and the pacer, and the watch on this process's own lateness, want to be asked as often as timers allow.
             State::Start | State::Up(_) => 0,
+            State::Down if self.down.as_ref().is_some_and(Down::is_running) => 0,
             State::Done => Micros::MAX,
             _ => self.due.at,
         }

@@ -3,9 +3,10 @@
 use bytes::{Buf, Bytes};
 use sha2::{Digest, Sha256};
 
-use super::{Action, LEAST_CHUNKS, MOST_OVERHEAD, Moment, START_ALLOWANCE_US, Violation};
+use super::punctuality::Punctuality;
+use super::{Action, LEAST_CHUNKS, MOST_OVERHEAD, Moment, Violation, least_window};
 use crate::chunk;
-use crate::estimate::{Point, Span, slope_with_latest_start};
+use crate::estimate::{Point, Span, ceiling, is_plausible, is_settled, slope_of_thirds};
 use crate::keystream::{Direction, Keystream};
 use crate::pacer::Pacer;
 use crate::transcript::Transcript;
@@ -22,15 +23,12 @@ pub(super) struct Sender {
     answered_at: Vec<Micros>,
     payload_sent: u64,
     wire_at_start: Option<WireCounters>,
-    window: Option<WindowStart>,
-}
-
-/// The counters when the steady state was reached.
-struct WindowStart {
-    first_chunk: u32,
-    opened: Micros,
-    wire: WireCounters,
-    payload_sent: u64,
+    /// The first chunk that counts.
+    steady_since: Option<u32>,
+    /// The first chunk that was answered after all neighbours had filled the link.
+    alone_until: u32,
+    /// Since the window opened.
+    punctuality: Punctuality,
 }
 
 impl Sender {
@@ -50,12 +48,26 @@ impl Sender {
             answered_at: Vec::new(),
             payload_sent: 0,
             wire_at_start: None,
-            window: None,
+            steady_since: None,
+            alone_until: 0,
+            punctuality: Punctuality::default(),
         }
+    }
+
+    /// Neighbours have not filled the link yet: what is measured now is more than this node's share of it.
+    pub(super) fn wait_for_neighbours(&mut self) {
+        self.alone_until = self.chunks_answered();
+        self.steady_since = None;
+    }
+
+    /// Whether the link is full, as far as this sender can tell.
+    pub(super) fn is_steady(&self) -> bool {
+        self.pacer.steady_since().is_some()
     }
 
     /// Sends what may be sent now.
     pub(super) fn poll(&mut self, moment: &Moment, actions: &mut Vec<Action>) {
+        self.punctuality.look(moment.now);
         let start = *self.wire_at_start.get_or_insert(moment.wire);
         self.pacer
             .observe_overhead(moment.wire.sent - start.sent, self.payload_sent);
@@ -90,14 +102,10 @@ impl Sender {
         }
         self.answered_at.push(moment.now);
         // A steady state that was lost and found again opens a new window.
-        let steady_since = self.pacer.steady_since();
-        if steady_since != self.steady_since() {
-            self.window = steady_since.map(|first_chunk| WindowStart {
-                first_chunk,
-                opened: moment.now,
-                wire: moment.wire,
-                payload_sent: self.payload_sent,
-            });
+        let steady_since = self.pacer.steady_since().map(|first| first.max(self.alone_until));
+        if steady_since != self.steady_since {
+            self.punctuality.restart();
+            self.steady_since = steady_since;
         }
         Ok(chunk)
     }
@@ -117,36 +125,54 @@ impl Sender {
 
     /// The first chunk that counts, once there is one.
     pub(super) fn steady_since(&self) -> Option<u32> {
-        self.window.as_ref().map(|window| window.first_chunk)
+        self.steady_since
     }
 
-    /// Whether the window is long enough.
-    pub(super) fn has_enough(&self, now: Micros, window_us: Micros) -> bool {
-        self.window.as_ref().is_some_and(|window| {
-            now >= window.opened + window_us && self.chunks_answered() > window.first_chunk + LEAST_CHUNKS
-        })
+    /// Whether this process was scheduled as it should have been, since the window opened.
+    pub(super) fn punctuality(&self) -> &Punctuality {
+        &self.punctuality
+    }
+
+    /// Whether the window is long enough: the estimate has settled, or has had `longest_us` to do so.
+    pub(super) fn has_enough(&self, longest_us: Micros) -> bool {
+        let (Some(first), Some(last)) = (self.steady_since, self.answered_at.last()) else {
+            return false;
+        };
+        if self.chunks_answered() <= first + LEAST_CHUNKS {
+            return false;
+        }
+        let began = match self.pacer.filling_since() {
+            Some(filling) if self.alone_until == 0 => filling,
+            _ => self.sent_at[first as usize],
+        };
+        let window = last.saturating_sub(began);
+        let least = least_window(self.pacer.round_trip());
+        window >= least
+            && (window >= longest_us.max(least)
+                || (!self.punctuality.is_bad() && is_settled(&self.answers_since(first))))
+    }
+
+    /// The answers from chunk `first` on, with all bytes up to theirs.
+    fn answers_since(&self, first: u32) -> Vec<Point> {
+        points(&self.answered_at, first)
     }
 
     /// IP-layer bytes and the time that they took, by the rule in [`super`].
     pub(super) fn measured(&self, wire: &WireCounters) -> Option<Span> {
-        let window = self.window.as_ref()?;
-        let first = window.first_chunk as usize;
-        let before = chunk::total(window.first_chunk + 1);
-        let points: Vec<Point> = (window.first_chunk..)
-            .zip(&self.answered_at[first..])
-            .map(|(index, at)| Point {
-                at: *at,
-                bytes: chunk::total(index + 1) - before,
-            })
-            .collect();
-        let latest_start =
-            self.sent_at[first] + self.pacer.round_trip() + self.pacer.target_queue() + START_ALLOWANCE_US;
-        let span = slope_with_latest_start(&points, latest_start)?;
+        let first = self.steady_since?;
+        let answers = self.answers_since(first);
+        if !is_plausible(&answers) {
+            return None;
+        }
+        let departures = points(&self.sent_at[..=first as usize], 0);
+        let last_third = &answers[answers.len() - answers.len() / 3..];
+        let span = slope_of_thirds(&answers)?.slower(ceiling(&departures, last_third, self.pacer.round_trip())?);
 
-        let payload = self.payload_sent.saturating_sub(window.payload_sent);
+        // Over the whole direction: what QUIC still held back when the window opened would count as headers in the window.
+        let payload = self.payload_sent;
         let wire = wire
             .delivered()
-            .saturating_sub(window.wire.delivered())
+            .saturating_sub(self.wire_at_start?.delivered())
             .min(payload + payload / MOST_OVERHEAD);
         let bytes = (u128::from(span.bytes) * u128::from(wire)).checked_div(u128::from(payload))?;
         let bytes = if bytes == 0 {
@@ -159,4 +185,15 @@ impl Sender {
             duration_us: span.duration_us,
         })
     }
+}
+
+/// What had been sent or answered when, from chunk `first` on.
+fn points(times: &[Micros], first: u32) -> Vec<Point> {
+    (first..)
+        .zip(&times[first as usize..])
+        .map(|(index, at)| Point {
+            at: *at,
+            bytes: chunk::total(index + 1),
+        })
+        .collect()
 }
