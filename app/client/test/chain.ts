@@ -61,15 +61,15 @@ export class Chain {
         this.svm.setAccount({ ...account, data });
     }
 
-    /** A new wallet with 100 SOL. */
+    /** A new wallet with 100 SOL, whose key may be written into a file. */
     async wallet() {
-        const wallet = await generateKeyPairSigner();
+        const wallet = await generateKeyPairSigner(true);
         this.svm.airdrop(wallet.address, lamports(100_000_000_000n));
         return wallet;
     }
 
-    /** Sends one transaction; throws with the program's log if it fails. */
-    async send(payer: TransactionSigner, instructions: Instruction[]): Promise<void> {
+    /** Sends one transaction and gives its log; throws with that if it fails. */
+    async send(payer: TransactionSigner, instructions: Instruction[]): Promise<string[]> {
         // A new blockhash each time: the same transaction twice is a repetition that the chain would drop.
         this.svm.expireBlockhash();
         const message = pipe(
@@ -87,6 +87,7 @@ export class Chain {
         if (result instanceof FailedTransactionMetadata) {
             throw new Error(`${result.toString()}\n${result.meta().logs().join('\n')}`);
         }
+        return result.logs();
     }
 
     /** Lets the clock jump forward. */

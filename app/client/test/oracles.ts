@@ -23,7 +23,11 @@ const bytes = (...parts: (ReadonlyUint8Array | string | number[])[]): Buffer =>
     Buffer.concat(parts.map(part => (typeof part === 'string' ? Buffer.from(part) : Uint8Array.from(part))));
 
 export const sha256 = (...parts: (ReadonlyUint8Array | string | number[])[]): Uint8Array =>
-    new Uint8Array(createHash('sha256').update(bytes(...parts)).digest());
+    new Uint8Array(
+        createHash('sha256')
+            .update(bytes(...parts))
+            .digest(),
+    );
 
 export type Figures = Omit<bandwidth.ProveInstructionDataArgs, 'index' | 'path'>;
 

@@ -1,151 +1,58 @@
 /** A provider's way through the real programs: register, set limits, be attested by three oracles, claim. */
-import { generateKeyPairSigner, type KeyPairSigner } from '@solana/kit';
+import { generateKeyPairSigner, type Instruction, type KeyPairSigner } from '@solana/kit';
 import { decodeToken } from '@solana-program/token';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import {
+    asNode,
+    asReward,
     bandwidth,
+    bondNode,
+    changeKeys,
     claimReward,
+    claimRewards,
+    closeNode,
     errorMessage,
-    findEpochAddress,
+    eventsOfLogs,
     findLmrAddress,
     findNodeAddress,
+    findRewardAddress,
+    moveNode,
+    NODE_ACTIVE,
+    NODE_PAUSED,
+    pauseNode,
     registerNode,
     registry,
-    rewards,
+    resumeNode,
     setLimits,
+    slashForger,
+    unbondNode,
+    unclaimed,
+    withdrawNodeBond,
 } from '../src';
-import { Chain } from './chain';
-import { type Figures, leafHash, sha256, signaturesInstruction, statementDigest } from './oracles';
+import type { Chain } from './chain';
+import { World } from './world';
 
-const NETWORK_ID = sha256('a network of a test');
 const REWARD = 250_000_000n;
 
+let world: World;
 let chain: Chain;
 let owner: KeyPairSigner;
-let oracles: KeyPairSigner[];
-let authority: KeyPairSigner;
-
-const description = async () => ({
-    operator: (await generateKeyPairSigner()).address,
-    transportKey: new Uint8Array(32).fill(7),
-    // Berlin, and a point of length one near it.
-    h3Cell: 0x831f1dfffffffffn,
-    location: [19_377, 4_615, 26_016] as [number, number, number],
-    limitKbps: 50_000,
-    shardCapacity: 2,
-});
 
 beforeEach(async () => {
-    chain = new Chain();
-    authority = await chain.wallet();
+    world = await World.begin();
+    ({ chain } = world);
     owner = await chain.wallet();
-    oracles = await Promise.all([1, 2, 3].map(() => generateKeyPairSigner()));
-    // Only who may upgrade the program creates the network.
-    await chain.setUpgradeAuthority(registry.LUMORA_REGISTRY_PROGRAM_ADDRESS, authority.address);
-    await chain.send(authority, [
-        await registry.getInitializeInstructionAsync({
-            authority,
-            guardian: authority.address,
-            networkId: NETWORK_ID,
-            noticeSeconds: 60,
-            minimumBond: 0,
-            shardBond: 0,
-            unbondingSeconds: 60,
-            weights: [4_000, 3_000, 2_000, 1_000],
-            referenceKbps: 100_000,
-            halfDistanceKm: 1_000,
-            halfLatencyUs: 50_000,
-            maxWaitSeconds: 10,
-            attestationMaxAgeSeconds: 3_600,
-            capacityShare: 8_000,
-            expirySlash: 5_000,
-            protocolFee: 500,
-            burnShare: 5_000,
-        }),
-        await rewards.getInitializeInstructionAsync({
-            authority,
-            genesis: chain.now(),
-            epochSeconds: 60,
-            epochsPerCycle: 720,
-            firstAmount: 1_000_000_000n,
-            decay: 500,
-            cap: 850_000_000_000_000n,
-            vestingCliffSeconds: 0,
-            vestingSeconds: 0,
-            breakerLimit: 0n,
-            breakerSeconds: 0,
-            program: rewards.LUMORA_REWARDS_PROGRAM_ADDRESS,
-        }),
-    ]);
-    await chain.send(authority, [
-        await bandwidth.getInitializeInstructionAsync({
-            authority,
-            epochSeconds: 60,
-            commitSeconds: 20,
-            disputeSeconds: 5,
-            minimumBond: 0,
-            unbondingSeconds: 85,
-            retentionSeconds: 0,
-        }),
-        ...(await Promise.all(
-            oracles.map(({ address }) =>
-                bandwidth.getAddOracleInstructionAsync({
-                    authority,
-                    key: address,
-                    endpoint: new Uint8Array(18).fill(1),
-                    owner: authority.address,
-                }),
-            ),
-        )),
-    ]);
 });
 
-/** Opens the next epoch, attests the node's figures with these signers, and proves them on chain. */
-async function attest(signers: KeyPairSigner[]): Promise<void> {
-    const node = await findNodeAddress(owner.address);
-    const [setAddress] = await bandwidth.findOracleSetPda();
-    const set = bandwidth.decodeOracleSet(chain.account(setAddress) as never).data;
-    const epoch = await findEpochAddress(set.nextEpoch);
-    await chain.send(authority, [await bandwidth.getOpenEpochInstructionAsync({ payer: authority, epoch })]);
-    const { setVersion, seedSlot } = bandwidth.decodeEpoch(chain.account(epoch) as never).data;
-    chain.produce(seedSlot);
-    await chain.send(authority, [bandwidth.getDrawSeedInstruction({ epoch })]);
-    chain.advance(81n);
-
-    const figures: Figures = {
-        downKbps: 49_800,
-        upKbps: 49_900,
-        rttUs: 900,
-        uptimeBps: 10_000,
-        reputationBps: 10_000,
-        reason: 0,
-        contribution: 2_988_000n,
-        cumulativeContribution: 2_988_000n,
-        cumulativeReward: REWARD,
-    };
-    const statement = {
-        root: leafHash(node, set.nextEpoch, figures),
-        leafCount: 1,
-        totalContribution: figures.contribution,
-        epochReward: REWARD,
-        cumulativeReward: REWARD,
-        bundles: 0,
-        expiresAt: chain.now() + 600n,
-    };
-    const digest = statementDigest(NETWORK_ID, set.nextEpoch, setVersion, statement);
-    await chain.send(authority, [
-        await signaturesInstruction(digest, signers),
-        await bandwidth.getSubmitAttestationInstructionAsync({ epoch, arguments: statement }),
-    ]);
-    chain.advance(6n);
-    await chain.send(authority, [
-        await bandwidth.getProveInstructionAsync({ payer: authority, epoch, node, index: 0, path: [], ...figures }),
-        await rewards.getFundEpochInstructionAsync({ epoch, program: rewards.LUMORA_REWARDS_PROGRAM_ADDRESS }),
-    ]);
-}
+const description = () => world.description();
+const attest = async (signers = world.oracles) =>
+    world.attest(await findNodeAddress(owner.address), { cumulativeReward: REWARD }, signers);
+const node = async () => asNode(chain.account(await findNodeAddress(owner.address)));
 
 const balance = async () => decodeToken(chain.account(await findLmrAddress(owner.address)) as never).data.amount;
+
+const refusal = (code: number) => code.toString();
 
 describe('a provider', () => {
     it('registers a node and sets its limits', async () => {
@@ -160,9 +67,90 @@ describe('a provider', () => {
         expect(changed).toEqual({ ...node, limitKbps: 20_000, updatedAt: changed.updatedAt });
     });
 
+    it('pauses, resumes, moves and changes its keys, each without touching anything else', async () => {
+        await chain.send(owner, await registerNode(owner, await description()));
+        const before = (await node()).data;
+        const change = async (instructions: Promise<Instruction[]>) => {
+            await chain.send(owner, await instructions);
+            return (await node()).data;
+        };
+        const rest = { updatedAt: expect.any(BigInt), locatedAt: expect.any(BigInt) };
+        const paused = await change(pauseNode(owner, before));
+        expect(paused).toEqual({ ...before, ...rest, status: NODE_PAUSED });
+        const resumed = await change(resumeNode(owner, paused));
+        expect(resumed).toEqual({ ...before, ...rest, status: NODE_ACTIVE });
+        const place = { h3Cell: 0x831f1cfffffffffn, location: [19_400, 4_600, 26_001] as [number, number, number] };
+        chain.advance(5n);
+        const moved = await change(moveNode(owner, resumed, place));
+        expect(moved).toEqual({ ...before, ...rest, ...place });
+        expect(moved.locatedAt).toBe(before.locatedAt + 5n);
+        const operator = (await generateKeyPairSigner()).address;
+        const keyed = await change(changeKeys(owner, moved, { operator }));
+        expect(keyed).toEqual({ ...moved, ...rest, operator });
+    });
+
+    it('puts up a bond, asks for it back, waits, gets it and closes the node', async () => {
+        await chain.send(owner, await registerNode(owner, await description()));
+        await world.giveLmr(owner.address, 1_000n);
+        const { data } = await node();
+        await chain.send(owner, await bondNode(owner, data, 1_000n));
+        expect([(await node()).data.bond, await balance()]).toEqual([1_000n, 0n]);
+        await chain.send(owner, await unbondNode(owner, data, 400n));
+        const early = chain.send(owner, await withdrawNodeBond(owner, data));
+        await expect(early).rejects.toThrow(refusal(registry.LUMORA_REGISTRY_ERROR__UNBONDING_RUNNING));
+        chain.advance(61n);
+        await chain.send(owner, await withdrawNodeBond(owner, data));
+        expect([(await node()).data.bond, await balance()]).toEqual([600n, 400n]);
+
+        const held = chain.send(owner, await closeNode(owner, (await node()).data));
+        await expect(held).rejects.toThrow(refusal(registry.LUMORA_REGISTRY_ERROR__BOND_HELD));
+        await chain.send(owner, await unbondNode(owner, data, 600n));
+        chain.advance(61n);
+        await chain.send(owner, await closeNode(owner, (await node()).data));
+        expect(await balance()).toBe(1_000n);
+        expect(chain.svm.getAccount(await findNodeAddress(owner.address)).exists).toBe(false);
+    });
+
+    it('claims for several nodes at once', async () => {
+        await chain.send(owner, await registerNode(owner, await description()));
+        await chain.send(owner, await registerNode(owner, await description(), 1));
+        await attest();
+        const second = await findNodeAddress(owner.address, 1);
+        await world.attest(second, { cumulativeReward: 5n }, world.oracles, 2n * REWARD);
+        // The first claim of a node makes its account.
+        await chain.send(owner, await claimReward(owner, owner.address, 0));
+        await chain.send(owner, await claimReward(owner, owner.address, 1));
+        await world.attest(second, { cumulativeReward: 9n }, world.oracles, 3n * REWARD);
+        const logs = await chain.send(
+            owner,
+            await claimRewards([{ owner: owner.address }, { owner: owner.address, index: 1 }]),
+        );
+        expect(await balance()).toBe(REWARD + 9n);
+        expect(asReward(chain.account(await findRewardAddress(second))).data.claimed).toBe(9n);
+        expect(eventsOfLogs(logs)).toEqual([]);
+    });
+
+    it('that forged answers is slashed by anybody', async () => {
+        world = await World.begin({ minimumBond: 2_000_000n });
+        ({ chain } = world);
+        owner = await chain.wallet();
+        await chain.send(owner, await registerNode(owner, await description()));
+        await world.giveLmr(owner.address, 5_000_000n);
+        await chain.send(owner, await bondNode(owner, { index: 0 }, 5_000_000n));
+        const reporter = await chain.wallet();
+        await world.giveLmr(reporter.address, 0n);
+        const address = await findNodeAddress(owner.address);
+        const honest = chain.send(reporter, await slashForger(address, reporter.address));
+        await expect(honest).rejects.toThrow();
+        await world.attest(address, { reason: 9, contribution: 0n, cumulativeReward: 0n });
+        await chain.send(reporter, await slashForger(address, reporter.address));
+        expect((await node()).data.bond).toBeLessThan(5_000_000n);
+        expect(await world.balance(reporter.address)).toBeGreaterThan(0n);
+    });
+
     it('claims what a quorum attested, once', async () => {
         await chain.send(owner, await registerNode(owner, await description()));
-        await attest(oracles);
+        await attest();
         await chain.send(owner, await claimReward(owner, owner.address));
         expect(await balance()).toBe(REWARD);
         // Claiming is by lifetime totals: a repetition pays nothing.
@@ -170,10 +158,16 @@ describe('a provider', () => {
         expect(await balance()).toBe(REWARD);
     });
 
+    it('sees what it has earned and not claimed', () => {
+        expect(unclaimed(undefined, undefined)).toBe(0n);
+        expect(unclaimed({ cumulativeReward: 9n }, undefined)).toBe(9n);
+        expect(unclaimed({ cumulativeReward: 9n }, { claimed: 4n })).toBe(5n);
+    });
+
     it('gets nothing that a stranger signed', async () => {
         await chain.send(owner, await registerNode(owner, await description()));
         const stranger = await generateKeyPairSigner();
-        const refused = attest([oracles[0]!, oracles[1]!, stranger]);
+        const refused = attest([world.oracles[0]!, world.oracles[1]!, stranger]);
         await expect(refused).rejects.toThrow(bandwidth.LUMORA_BANDWIDTH_ERROR__SIGNER_NOT_ORACLE.toString(16));
     });
 

@@ -1,0 +1,39 @@
+/** Why a figure is what it is: the reason codes of attestations and verdicts, from `crates/core/src/reason.rs`. */
+
+/** A reason, as attested on chain. */
+export type Reason = { readonly name: string; readonly sentence: string };
+
+const REASONS: readonly (readonly [name: string, sentence: string])[] = [
+    ['None', 'Everything was measured as scheduled.'],
+    [
+        'NoMeasurement',
+        'No measurement of this epoch succeeded. Check that the node runs and that outgoing UDP is open.',
+    ],
+    ['RoundsMissed', 'Some measurement rounds were missed, so only part of the epoch counts. Keep the node running.'],
+    ['AtLimit', "The rate is the provider's own limit. Raise the limit to earn more."],
+    ['Aborted', 'A measurement broke off before the estimate was good enough. The link may be unstable.'],
+    ['WrongDigest', 'A chunk was answered with a wrong digest, so the measurement does not count.'],
+    ['NetworkShare', 'Too many nodes share this network address; only some of them can earn.'],
+    ['Paused', 'The node is paused by its owner. Resume it to earn.'],
+    ['TooFewChallengers', 'Too few oracles measured this node for a figure that a minority could not bend.'],
+    [
+        'Forged',
+        'More than half of the challengers that measured this node report forged answers. Part of its bond is lost.',
+    ],
+    [
+        'SampleDiffers',
+        'The oracles fetched a sample of the pages again, and the records do not match. Part of the bond is lost.',
+    ],
+    ['PagesMissing', 'The oracles fetched pages that the result says cannot be had. Part of the bond is lost.'],
+    ['ResultUnavailable', "The records behind the result's root cannot be downloaded. Part of the bond is lost."],
+    [
+        'Inconclusive',
+        "The link was not kept full, because a machine was too busy or the link's rate changes, so nothing can be said. Give the node more processor time.",
+    ],
+];
+
+/** The reason with this code; `undefined` for one that is newer than this package. */
+export function reasonOf(code: number): Reason | undefined {
+    const [name, sentence] = REASONS[code] ?? [];
+    return name === undefined || sentence === undefined ? undefined : { name, sentence };
+}
