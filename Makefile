@@ -23,7 +23,7 @@ demo: setup programs
 test: setup programs
 	rm -f $(LUMORA_REFUSALS)
 	cargo test --ignore-rust-version --workspace --no-fail-fast
-	cargo xtask refusals $(LUMORA_REFUSALS) --allow-missing tasks,market
+	cargo xtask refusals $(LUMORA_REFUSALS)
 	cargo xtask check
 	cargo xtask bench cu --check
 	scripts/setup with-node

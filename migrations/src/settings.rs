@@ -351,7 +351,7 @@ mod tests {
         };
         assert!(wrong("weights_bps = [4_000,", "weights_bps = [5_000,").contains("must sum to 10,000"));
         assert!(wrong("protocol_fee_bps = 500", "protocol_fee_bps = 2_001").contains("at most 2,000"));
-        assert!(wrong("unbonding_seconds = 60", "unbonding_seconds = 59").contains("one minute"));
+        assert!(wrong("unbonding_seconds = 120", "unbonding_seconds = 59").contains("one minute"));
         assert!(wrong("notice_seconds = 60", "notice_seconds = 0").contains("notice_seconds"));
         assert!(wrong("minimum_bond", "minimun_bond").contains("minimun_bond"));
         assert!(wrong("dispute_seconds = 5", "dispute_seconds = 50_000").contains("must be at least 50080"));

@@ -54,7 +54,7 @@ const LAYERS: &[Layer] = &[
         framework: Framework::Never,
     },
     Layer {
-        folders: &["crates/pob", "crates/data"],
+        folders: &["crates/pob", "crates/data", "crates/sim"],
         may_use: &["lumora-core"],
         framework: Framework::Never,
     },
@@ -92,6 +92,7 @@ const LAYERS: &[Layer] = &[
             "lumora-indexer",
             "lumora-localnet",
             "lumora-migrations",
+            "lumora-sim",
         ],
         framework: Framework::Never,
     },

@@ -31,13 +31,7 @@ enum Command {
     Refusals(refusals::Options),
     /// Measure, and compare with the committed figures.
     #[command(subcommand)]
-    Bench(Bench),
-}
-
-#[derive(Subcommand)]
-enum Bench {
-    /// Compute units, sizes and rent of every instruction.
-    Cu(bench::Options),
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +51,6 @@ fn run() -> Result<()> {
         Command::Idl(options) => idl::run(&workspace, &options),
         Command::Check => check::run(&workspace),
         Command::Refusals(options) => refusals::run(&workspace, &options),
-        Command::Bench(Bench::Cu(options)) => bench::compute_units(&workspace, &options),
+        Command::Bench(bench) => bench::run(&workspace, &bench),
     }
 }

@@ -1,10 +1,16 @@
-//! What a client does for a job: publish the manifest, put up the escrow, watch, and fetch the results that were settled.
+//! What a client does for a job: publish the manifest, put up the escrow, watch, cancel, fetch the results that were
+//! settled, and end it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write};
 
 use anyhow::{Context as _, bail};
-use lumora_client::{Connection, Sender, history::history, tasks, token};
-use lumora_core::{geo::UnitVector, hash::sha256};
+use lumora_client::{
+    Connection, Filter, Sender,
+    history::history,
+    tasks::{self, Replica},
+    token,
+};
+use lumora_core::{agreement::DEFAULT_TOLERANCE, geo::UnitVector, hash::sha256};
 use lumora_data::{
     cid::Cid,
     key::ResultsSecretKey,
@@ -14,8 +20,11 @@ use lumora_data::{
 };
 use lumora_interface::{
     Address,
-    tasks::{CreateJobArguments, Job, ResultRevealed, ShardSettled, ShardState, job_address},
+    tasks::{
+        Assignment, CreateJobArguments, Job, ResultRevealed, ShardSettled, ShardState, assignment_state, job_address,
+    },
 };
+use serde::Serialize;
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
 
@@ -26,6 +35,8 @@ pub struct Terms {
     pub shards: u32,
     /// Nodes that do each shard.
     pub replicas: u8,
+    /// Nodes that may do a shard while its results do not agree; the escrow covers all of them.
+    pub max_replicas: u8,
     /// LMR base units for one replica of one shard.
     pub price: u64,
     /// Seconds from now on in which shards can be claimed.
@@ -34,15 +45,11 @@ pub struct Terms {
     pub commit_seconds: u32,
     /// Seconds from the last commitment in which results must be shown.
     pub reveal_seconds: u32,
+    /// Seconds from the reveal in which the oracles may reject the only result of a shard; zero if there are more.
+    pub challenge_seconds: u32,
     /// Where the data lives.
     pub target: UnitVector,
 }
-
-/// Most bits in which the sketches of two agreeing results differ. Visits to the same pages differ by 0 to 9 bits, results of
-/// different pages by more than 20 (seen on documentation pages with a line that changes between visits).
-const TOLERANCE_BITS: u8 = 12;
-/// Largest difference of the counts of two agreeing results, basis points.
-const TOLERANCE_COUNT: u16 = 500;
 
 /// Stores the manifest and the list of pages, creates the job and puts up its escrow. Returns the job's address.
 pub async fn create(
@@ -67,12 +74,14 @@ pub async fn create(
         uri_hash: sha256(&[format!("ipfs://{cid}").as_bytes()]),
         target: [x, y, z],
         replicas: terms.replicas,
-        tolerance_bits: TOLERANCE_BITS,
-        tolerance_count: TOLERANCE_COUNT,
+        max_replicas: terms.max_replicas,
+        tolerance_bits: DEFAULT_TOLERANCE.bits,
+        tolerance_count: DEFAULT_TOLERANCE.count.0,
         price: terms.price,
         deadline: now.saturating_add(i64::from(terms.open_seconds)),
         commit_seconds: terms.commit_seconds,
         reveal_seconds: terms.reveal_seconds,
+        challenge_seconds: terms.challenge_seconds,
     };
     let instructions = [
         token::create_lmr_account(&sender.payer_address(), &client.pubkey()),
@@ -85,8 +94,63 @@ pub async fn create(
     Ok(job)
 }
 
-/// Ends a job whose shards are all settled: what is left of the escrow goes back to the client.
+/// Stops further claims and takes back what can no longer be spent. What nodes have begun is still judged and paid.
+pub async fn cancel(sender: &Sender, job: &Address, client: &Keypair) -> anyhow::Result<()> {
+    let instructions = [
+        tasks::cancel_job(&client.pubkey(), job),
+        token::create_lmr_account(&sender.payer_address(), &client.pubkey()),
+        tasks::refund_job(job, &client.pubkey()),
+    ];
+    sender
+        .send(&instructions, &[client])
+        .await
+        .context("the job could not be cancelled")?;
+    Ok(())
+}
+
+/// The assignments of a job that exist now, those that expired or were rejected included.
+pub async fn assignments(connection: &Connection, job: &Address) -> anyhow::Result<Vec<Assignment>> {
+    let of_job = Filter::field(std::mem::offset_of!(Assignment, job), job.as_ref());
+    let found = connection.fetch_all::<Assignment>(&[of_job]).await?;
+    Ok(found.into_iter().map(|(_, assignment)| assignment).collect())
+}
+
+/// Clears away what expired and rejected assignments left behind: their nodes are slashed, which pays the client its part
+/// and the reporter's, and their accounts are closed.
+async fn clear(sender: &Sender, job: &Address, client: &Address) -> anyhow::Result<()> {
+    let connection = sender.connection();
+    for left in assignments(connection, job)
+        .await?
+        .iter()
+        .filter(|left| left.is_tombstone())
+    {
+        let replica = Replica {
+            job: *job,
+            shard: left.shard,
+            replica: left.replica,
+        };
+        let mut instructions = Vec::new();
+        if left.slashed == 0 {
+            instructions.push(token::create_lmr_account(&sender.payer_address(), client));
+            let reporter = token::lmr_account(client);
+            instructions.push(tasks::slash_assignment(replica, &left.node, client, &reporter));
+        }
+        instructions.push(tasks::close_assignment(replica, &left.rent_payer));
+        let address = replica.assignment();
+        // Its node may clear it away at the same time.
+        let is_done = || async { Ok(connection.account(&address).await?.is_none()) };
+        sender
+            .send_unless(is_done, &instructions, &[])
+            .await
+            .with_context(|| format!("what shard {} left behind could not be cleared away", left.shard))?;
+    }
+    Ok(())
+}
+
+/// Ends a job whose shards are all settled, or which takes no more claims: what is left of the escrow goes back to the
+/// client.
 pub async fn close(sender: &Sender, job: &Address, client: &Address) -> anyhow::Result<()> {
+    clear(sender, job, client).await?;
     let connection = sender.connection();
     let is_done = || async { Ok(connection.account(job).await?.is_none()) };
     sender
@@ -127,6 +191,62 @@ pub async fn standing(connection: &Connection, job: &Address) -> anyhow::Result<
         .job(job)
         .await?
         .map(|(job, states)| (job, Standing::of(&states))))
+}
+
+/// What a node does for a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The shard.
+    pub shard: u32,
+    /// The replica.
+    pub replica: u8,
+    /// Address of the node's account.
+    pub node: String,
+    /// Score with which it claimed, basis points.
+    pub score: u16,
+    /// How far it is.
+    pub state: &'static str,
+    /// Unix time after which it is late; nothing while it waits for others or is done.
+    pub deadline: Option<i64>,
+}
+
+/// What nodes do for a job now, by shard and replica.
+pub fn rows(job: &Job, assignments: &[Assignment]) -> Vec<Row> {
+    let mut shards: BTreeMap<u32, Vec<&Assignment>> = BTreeMap::new();
+    for assignment in assignments {
+        shards.entry(assignment.shard).or_default().push(assignment);
+    }
+    let mut rows = Vec::new();
+    for (shard, mut nodes) in shards {
+        nodes.sort_unstable_by_key(|assignment| assignment.replica);
+        let live = nodes.iter().filter(|assignment| assignment.is_live());
+        let seated = job.shard(live.map(|assignment| assignment.seat()));
+        for assignment in nodes {
+            let deadline = seated.expirable_after(&assignment.seat());
+            rows.push(Row {
+                shard,
+                replica: assignment.replica,
+                node: assignment.node.to_string(),
+                score: assignment.score,
+                state: state_name(assignment),
+                deadline: deadline.filter(|_| assignment.is_live()).map(|deadline| deadline.0),
+            });
+        }
+    }
+    rows
+}
+
+fn state_name(assignment: &Assignment) -> &'static str {
+    match (assignment.state, assignment.slashed) {
+        (assignment_state::CLAIMED, _) => "working",
+        (assignment_state::COMMITTED, _) => "committed",
+        (assignment_state::REVEALED, _) => "revealed",
+        (assignment_state::EXPIRED, 0) => "expired",
+        (assignment_state::REJECTED, 0) => "rejected",
+        (assignment_state::EXPIRED, _) => "expired, slashed",
+        (assignment_state::REJECTED, _) => "rejected, slashed",
+        _ => "unknown",
+    }
 }
 
 /// What was settled, from the job's log on chain.
@@ -210,4 +330,63 @@ async fn fetch_one(
         bail!("what node {} stored is not what it revealed on chain", revealed.node);
     }
     Ok(result)
+}
+
+/// Writes the records of all results as JSON Lines, in the order of the shards; gives their number.
+pub fn write_records(results: &[ShardResult], out: &mut impl Write) -> std::io::Result<u64> {
+    let mut written = 0;
+    for record in results.iter().flat_map(|result| &result.records) {
+        out.write_all(record.bytes())?;
+        out.write_all(b"\n")?;
+        written += 1;
+    }
+    out.flush()?;
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assignment(shard: u32, replica: u8, state: u8) -> Assignment {
+        Assignment {
+            shard,
+            replica,
+            state,
+            commit_deadline: 50,
+            committed_at: 20,
+            ..bytemuck::Zeroable::zeroed()
+        }
+    }
+
+    #[test]
+    fn rows_say_who_is_late_when() {
+        let job = Job {
+            replicas: 2,
+            shard_count: 3,
+            reveal_seconds: 100,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        let assignments = [
+            assignment(2, 1, assignment_state::COMMITTED),
+            assignment(0, 0, assignment_state::CLAIMED),
+            assignment(2, 0, assignment_state::COMMITTED),
+            assignment(1, 0, assignment_state::EXPIRED),
+            assignment(1, 1, assignment_state::COMMITTED),
+        ];
+        let told: Vec<_> = rows(&job, &assignments)
+            .into_iter()
+            .map(|row| (row.shard, row.replica, row.state, row.deadline))
+            .collect();
+        assert_eq!(
+            told,
+            vec![
+                (0, 0, "working", Some(50)),
+                (1, 0, "expired", None),
+                (1, 1, "committed", None),
+                (2, 0, "committed", Some(120)),
+                (2, 1, "committed", Some(120)),
+            ]
+        );
+    }
 }

@@ -46,7 +46,17 @@ enum Command {
     Node(commands::node::Command),
     #[command(subcommand)]
     Oracle(commands::oracle::Command),
-    /// Sells and buys datasets: search, serve, buy.
+    #[command(subcommand)]
+    Indexer(commands::indexer::Command),
+    /// Has pages scraped by the network: create, watch, cancel, fetch, close.
+    Job {
+        #[command(subcommand)]
+        command: commands::job::Command,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Sells and buys datasets: build, list, sample, serve, update, bond, withdraw, close; search, show, buy, download, verify,
+    /// rate, refund.
     Dataset {
         #[command(subcommand)]
         command: commands::dataset::Command,
@@ -71,6 +81,13 @@ enum Command {
     Score {
         #[command(flatten)]
         arguments: Box<commands::score::Arguments>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Simulates a large network in virtual time, by the rules that programs and nodes use.
+    Sim {
+        #[command(subcommand)]
+        command: commands::sim::Command,
         #[command(flatten)]
         json: Json,
     },
@@ -112,10 +129,13 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Migrate(arguments) => commands::migrate::run(&arguments).await,
         Command::Node(command) => commands::node::run(&command).await,
         Command::Oracle(command) => commands::oracle::run(&command).await,
+        Command::Job { command, json } => commands::job::run(&command, json.format()).await,
+        Command::Indexer(command) => commands::indexer::run(&command).await,
         Command::Dataset { command, json } => commands::dataset::run(&command, json.format()).await,
         Command::Pob { command, json } => commands::pob::run(&command, json.format()).await,
         Command::Robots { command, json } => commands::robots::run(&command, json.format()),
         Command::Score { arguments, json } => commands::score::run(&arguments, json.format()),
+        Command::Sim { command, json } => commands::sim::run(&command, json.format()),
         Command::Allocate { arguments, json } => commands::allocate::run(&arguments, json.format()),
     }
 }

@@ -9,7 +9,7 @@ use {
     lumora_interface::tasks::ShardState,
     lumora_tests::{
         instructions as generated,
-        jobs::{self, Executor, Finding},
+        jobs::{self, Executor},
         sales,
         world::keypair,
     },
@@ -396,12 +396,14 @@ fn tasks_instructions() {
                 uri_hash: [2; 32],
                 target: [-3, 4, -5],
                 replicas: 6,
+                max_replicas: 7,
                 tolerance_bits: 7,
                 tolerance_count: 8,
                 price: 9,
                 deadline: -10,
                 commit_seconds: 11,
                 reveal_seconds: 12,
+                challenge_seconds: 13,
             }
     );
     same(
@@ -426,29 +428,32 @@ fn tasks_instructions() {
         replica: 1,
     };
     let state = ShardState::default().with(0).with(2);
-    same(
-        &tasks::claim_shard(&operator, &first.node, replica, state),
-        &jobs::claim_shard(&first, &job, 300, 1, &[0, 2]),
-    );
+    let other = second.operator.pubkey();
+    for former in [None, Some(operator), Some(other)] {
+        // Nobody is repaid what it paid itself.
+        let repaid = former.filter(|former| *former != operator);
+        same(
+            &tasks::claim_shard(&operator, &first.node, replica, state, former),
+            &jobs::claim_shard(&first, &job, 300, 1, &[0, 2], repaid),
+        );
+    }
     same(
         &tasks::commit_result(&operator, replica, &[5; 32]),
         &jobs::commit_result(&operator, &replica.assignment(), [5; 32]),
     );
-    let finding = Finding {
-        root: [1; 32],
-        sketch: 2,
-        records: 3,
-        salt: [4; 32],
-    };
-    let arguments = lumora_interface::tasks::RevealResultArguments {
-        result_root: finding.root,
-        sketch: finding.sketch,
-        records: finding.records,
-        salt: finding.salt,
-    };
+    let (ours, theirs) = both!(
+        tasks
+            / lumora_tasks::RevealResultArguments {
+                result_root: [1; 32],
+                records: 2,
+                word: [3; 4],
+                salt: [4; 32],
+                rest: [5; 32],
+            }
+    );
     same(
-        &tasks::reveal_result(&operator, replica, 3, &arguments),
-        &jobs::reveal_result(&operator, &job, 300, 1, &[0, 2], &finding),
+        &tasks::reveal_result(&operator, replica, state, &ours),
+        &jobs::reveal_result(&operator, &job, 300, 1, &[0, 2], theirs),
     );
     let assigned = |replica: u8, executor: &Executor| tasks::Assigned {
         replica,
@@ -462,11 +467,37 @@ fn tasks_instructions() {
         &jobs::settle_shard(&job, &treasury, 300, &[(1, &first), (2, &second)]),
     );
     same(
-        &tasks::expire_assignment(replica, 3, &first.node, &operator),
+        &tasks::expire_assignment(replica, state.with(1), &first.node),
         &jobs::expire_assignment(&job, 300, 1, &first, &[0, 2]),
     );
     same(&tasks::cancel_job(&client, &job), &jobs::cancel_job(&client, &job));
     same(&tasks::close_job(&job, &client), &jobs::close_job(&client, &job));
+    same(
+        &tasks::slash_assignment(replica, &first.node, &client, &treasury),
+        &jobs::slash_assignment(&client, &job, 300, 1, &first, &treasury),
+    );
+    same(
+        &tasks::close_assignment(replica, &other),
+        &jobs::close_assignment(&job, 300, 1, &other),
+    );
+    same(&tasks::refund_job(&job, &client), &jobs::refund_job(&client, &job));
+    let (ours, theirs) = both!(
+        tasks
+            / lumora_tasks::RejectResultArguments {
+                digest: [1; 32],
+                reason: 2,
+                set_version: 3,
+                expires_at: -4,
+            }
+    );
+    same(
+        &tasks::reject_result(&client, replica, &first.node, &other, &ours),
+        &jobs::reject_result(&client, &replica.assignment(), &job, &first.node, &other, theirs),
+    );
+    same(
+        &tasks::close_verdict(&[1; 32], &replica.assignment(), &other),
+        &jobs::close_verdict(&[1; 32], &replica.assignment(), &other),
+    );
 }
 
 #[test]
@@ -551,5 +582,35 @@ fn market_instructions() {
     same(
         &market::withdraw_listing(&seller, &listing),
         &sales::withdraw_listing(&seller, &listing),
+    );
+    let (ours, theirs) = both!(
+        market
+            / lumora_market::UpdateListingArguments {
+                price: 1,
+                delivery_seconds: 2,
+                metadata_hash: [3; 32],
+                uri_hash: [4; 32],
+            }
+    );
+    same(
+        &market::update_listing(&seller, &listing, &ours),
+        &sales::update_listing(&seller, &listing, theirs),
+    );
+    let bond = lumora_interface::market::AddBondArguments { amount: 5 };
+    same(
+        &market::add_bond(&seller, &listing, &bond),
+        &sales::add_bond(&seller, &listing, 5),
+    );
+    same(
+        &market::withdraw_bond(&seller, &listing),
+        &sales::withdraw_bond(&seller, &listing),
+    );
+    same(
+        &market::close_listing(&seller, &listing),
+        &sales::close_listing(&seller, &listing),
+    );
+    same(
+        &market::close_purchase(&buyer, &purchase),
+        &sales::close_purchase(&buyer, &purchase),
     );
 }

@@ -231,7 +231,7 @@ async fn agent(
         transport_key,
         index: 0,
         data_dir: folder.join(format!("node-{index}")),
-        store: folder.join("store"),
+        store: folder.join("store").display().to_string(),
         // Berlin, Paris, Madrid: the job's data lives in Berlin.
         location: [(52.52, 13.40), (48.86, 2.35), (40.42, -3.70)]
             .map(|(latitude, longitude)| Place { latitude, longitude })[usize::from(index)],
@@ -387,12 +387,14 @@ async fn a_job_is_created(world: &World) -> (Address, Keypair, ResultsSecretKey)
         uri_hash: [1; 32],
         target: [x, y, z],
         replicas: 2,
+        max_replicas: 2,
         tolerance_bits: 6,
         tolerance_count: 500,
         price: 1_000_001,
         deadline: world.localnet.connection().unix_timestamp().await.unwrap() + 600,
         commit_seconds: 25,
         reveal_seconds: 25,
+        challenge_seconds: 0,
     };
     let create = build::create_job(&client.pubkey(), 0, SHARDS, &arguments);
     world.localnet.sender().send(&[create], &[&client]).await.unwrap();

@@ -2,6 +2,9 @@
 
 pub mod allocate;
 pub mod dataset;
+pub mod indexer;
+pub mod job;
+pub mod listing;
 pub mod localnet;
 pub mod migrate;
 pub mod node;
@@ -9,3 +12,4 @@ pub mod oracle;
 pub mod pob;
 pub mod robots;
 pub mod score;
+pub mod sim;

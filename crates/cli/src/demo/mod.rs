@@ -19,6 +19,7 @@ use lumora_data::{
     address::is_public,
     fetch::{FetchOptions, Fetcher, MAX_PUBLIC_RATE},
     key::ResultsSecretKey,
+    locked::Lock,
     store::Store,
 };
 use lumora_interface::{
@@ -154,7 +155,7 @@ impl Flow<'_> {
         bar.set_message(site.describe());
 
         let bar = stages.begin("Measuring bandwidth");
-        processes::start_oracles(supervisor, &cast, &addresses, &endpoints, self.folders)?;
+        processes::start_oracles(supervisor, &cast, &addresses, &endpoints, &site.addresses, self.folders)?;
         processes::start_nodes(
             supervisor,
             &cast,
@@ -178,10 +179,12 @@ impl Flow<'_> {
         let terms = job::Terms {
             shards: self.options.shards,
             replicas: self.options.replicas,
+            max_replicas: self.options.replicas,
             price: SHARD_PRICE,
             open_seconds: 240,
             commit_seconds: 45,
             reveal_seconds: 20,
+            challenge_seconds: if self.options.replicas == 1 { 10 } else { 0 },
             target: Location::from_degrees(cast::TARGET.latitude, cast::TARGET.longitude)?.centre,
         };
         let client = &cast.client.keypair;
@@ -203,7 +206,7 @@ impl Flow<'_> {
         let (listing, listing_secret) =
             dataset::list(&sender, client, &manifest, &results, &settlement, &offer, &store).await?;
         let secret_path = self.folders.root.join("listing.secret");
-        dataset::save_secret(&secret_path, &listing_secret.to_bytes())?;
+        dataset::keep_listing_secret(&secret_path, &listing_secret, &Lock::key_file(&cast.client.path)?)?;
         bar.set_message(format!("{} results fetched, listed as {listing}", results.len()));
 
         let bar = stages.begin("Selling the dataset");

@@ -26,7 +26,7 @@ pub struct Options {
     #[arg(long, default_value_t = 24)]
     pub shards: u32,
     /// Nodes that do each shard.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=7))]
     pub replicas: u8,
     /// Seconds of an epoch.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(10..=600))]

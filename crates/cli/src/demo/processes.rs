@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use lumora_node::config::{Fetching, Limits, NodeConfig, OracleEndpoint, Place};
-use lumora_oracle::{OracleConfig, Peer};
+use lumora_oracle::{OracleConfig, Peer, Verdicts};
 use serde::Serialize;
 use tokio::process::Command;
 use url::Url;
@@ -95,8 +95,10 @@ pub fn start_oracles(
     cast: &Cast,
     addresses: &[OracleAddress],
     endpoints: &Endpoints,
+    sites: &[SocketAddr],
     folders: &Folders,
 ) -> anyhow::Result<()> {
+    let store = folders.store.to_str().context("the path of the store is not Unicode")?;
     for (index, oracle) in cast.oracles.iter().enumerate() {
         let address = addresses.get(index).context("there is an address for every oracle")?;
         let peers = cast
@@ -123,6 +125,10 @@ pub fn start_oracles(
             limit_kbps: 1_000_000,
             // One at a time: on one machine, measurements would share its processors.
             concurrent_measurements: 1,
+            verdicts: Some(Verdicts {
+                private_addresses: sites.to_vec(),
+                ..Verdicts::new(store)
+            }),
             poll_ms: 300,
             stagger_ms: 1_000,
             peer_timeout_ms: 2_000,
@@ -168,7 +174,7 @@ pub fn start_nodes(
             transport_key: node.transport.path.clone(),
             index: 0,
             data_dir: folders.root.join(&node.name),
-            store: folders.store.clone(),
+            store: folders.store.display().to_string(),
             location: Place {
                 latitude: node.place.latitude,
                 longitude: node.place.longitude,

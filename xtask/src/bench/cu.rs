@@ -94,7 +94,7 @@ fn ceiling_of<'a>(row: &Row, ceilings: &'a [Ceiling]) -> Option<&'a Ceiling> {
         .or_else(|| candidates().find(|ceiling| ceiling.case.is_none()))
 }
 
-pub(crate) fn compute_units(workspace: &Workspace, options: &Options) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let directory = workspace.root().join("bench");
     let committed_file = directory.join("cu.json");
     let ceilings: Vec<Ceiling> = read_json(&directory.join("ceilings.json"))?;
