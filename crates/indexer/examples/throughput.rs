@@ -6,7 +6,7 @@
 //! one JSON document.
 #![allow(clippy::expect_used, clippy::unwrap_used, dead_code)]
 
-#[path = "../tests/indexer/history.rs"]
+#[path = "../tests/indexer/history/mod.rs"]
 mod history;
 #[path = "../tests/indexer/postgres.rs"]
 mod postgres;

@@ -105,10 +105,12 @@ CREATE TABLE attestations (
 );
 CREATE INDEX attestations_by_node ON attestations (node);
 
--- Jobs outlive their accounts: what a closed one did comes from its events.
+-- Jobs outlive their accounts: what a closed one did comes from its events. `observed` is 1 where the account was read at
+-- `slot`, which is newer than every event of that slot, and 0 where an event of that slot came after it.
 CREATE TABLE jobs (
     address TEXT PRIMARY KEY,
     slot BIGINT NOT NULL,
+    observed BIGINT NOT NULL,
     state TEXT NOT NULL,
     client TEXT NOT NULL,
     manifest_hash TEXT NOT NULL,
@@ -178,6 +180,7 @@ CREATE INDEX listings_by_seller ON listings (seller, created_at, address);
 CREATE TABLE purchases (
     address TEXT PRIMARY KEY,
     slot BIGINT NOT NULL,
+    observed BIGINT NOT NULL,
     state TEXT NOT NULL,
     listing TEXT NOT NULL,
     buyer TEXT NOT NULL,

@@ -143,6 +143,11 @@ impl Program {
         self.events.values().find(|layout| layout.name == name)
     }
 
+    /// Names of its events, in no order.
+    pub fn event_names(&self) -> impl Iterator<Item = &str> {
+        self.events.values().map(|layout| layout.name.as_str())
+    }
+
     /// Name of an error code, if the program has such.
     pub fn error(&self, code: u32) -> Option<&str> {
         self.errors.get(&code).map(String::as_str)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::{
     Any, AnyPool, AssertSqlSafe, Executor, Row as _, Transaction,
     any::{AnyPoolOptions, AnyRow, install_default_drivers},
+    migrate::MigrateError,
     query::Query,
 };
 use url::Url;
@@ -142,7 +143,7 @@ impl Database {
         sqlx::migrate!()
             .run(&writer)
             .await
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| failed(refusal(&error)))?;
         let readers = pool(connections).await?;
         Ok(Self {
             writer,
@@ -195,6 +196,16 @@ fn address(url: &str) -> std::result::Result<(Engine, String), String> {
         return Ok((Engine::Postgres, url.to_owned()));
     }
     Err("it begins with neither sqlite:// nor postgres://".into())
+}
+
+/// Why the tables could not be brought up to date.
+fn refusal(error: &MigrateError) -> String {
+    match error {
+        MigrateError::VersionMismatch(_) | MigrateError::VersionMissing(_) => {
+            "another version of the indexer made it: name a new database, which is filled from the chain".into()
+        }
+        error => error.to_string(),
+    }
 }
 
 /// An address as it may be shown.

@@ -143,6 +143,7 @@ fn of_job(job: &Job, slot: u64) -> Option<Row> {
     row!(
         "jobs",
         slot = slot,
+        observed = true,
         state = state,
         client = text(&job.client),
         manifest_hash = hex::encode(job.manifest_hash),
@@ -193,6 +194,7 @@ fn of_purchase(purchase: &Purchase, slot: u64) -> Option<Row> {
     row!(
         "purchases",
         slot = slot,
+        observed = true,
         state = if delivered {
             sale_state::DELIVERED
         } else {

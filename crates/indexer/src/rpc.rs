@@ -57,7 +57,8 @@ impl Chain for Network {
 
     async fn transactions(&self, signatures: &[String]) -> std::result::Result<Vec<Option<Transaction>>, ChainError> {
         // Owned, so that the requests outlive no borrow.
-        let requests = signatures.to_vec().into_iter().map(|signature| {
+        let signatures = signatures.to_vec();
+        let requests = signatures.into_iter().map(|signature| {
             let connection = self.connection.clone();
             async move {
                 let entry = history::transaction(&connection, &signature).await?;

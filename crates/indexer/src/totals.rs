@@ -192,13 +192,7 @@ pub async fn busiest(step: &mut Step, most: u32) -> Result<Vec<(String, String, 
     select(step, sql, Vec::new())
         .await?
         .iter()
-        .map(|row| {
-            Ok((
-                row.try_get("node")?,
-                row.try_get("region")?,
-                unsigned(row, "number")?,
-            ))
-        })
+        .map(|row| Ok((row.try_get("node")?, row.try_get("region")?, unsigned(row, "number")?)))
         .collect()
 }
 

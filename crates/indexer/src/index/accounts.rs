@@ -15,6 +15,9 @@ use crate::{
     project::{Row, job_state, project, table},
 };
 
+/// Accounts as read at one slot; `None` for one that does not exist.
+pub type Observed = AtSlot<Vec<(Address, Option<RawAccount>)>>;
+
 /// What a comparison with the chain has found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reconciled {
@@ -72,8 +75,8 @@ impl Index {
     }
 }
 
-/// Writes accounts as read at one slot; `None` for one that does not exist. Gives how many were news.
-pub(super) async fn apply(step: &mut Step, observed: &AtSlot<Vec<(Address, Option<RawAccount>)>>) -> Result<usize> {
+/// Writes accounts as read at one slot. Gives how many were news.
+pub(super) async fn apply(step: &mut Step, observed: &Observed) -> Result<usize> {
     let slot = observed.slot;
     let mut seen: HashSet<&Address> = HashSet::new();
     let mut rows = Vec::new();

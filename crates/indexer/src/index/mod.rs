@@ -5,7 +5,7 @@ mod accounts;
 mod listing;
 mod record;
 
-pub use accounts::Reconciled;
+pub use accounts::{Observed, Reconciled};
 pub use listing::{Cursor, Listing};
 pub use record::{Batch, Recorded};
 

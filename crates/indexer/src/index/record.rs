@@ -2,13 +2,19 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use lumora_interface::tasks::{JobCreated, ShardClaimed};
+use lumora_interface::{
+    Address,
+    tasks::{JobCreated, ShardClaimed},
+};
 use sqlx::Row as _;
 
-use super::{Index, accounts};
+use super::{
+    Index,
+    accounts::{self, Observed},
+};
 use crate::{
     catalog::CATALOG,
-    chain::{AtSlot, Listed, Outcome, RawAccount, RecordedEvent, Transaction},
+    chain::{Listed, Outcome, RecordedEvent, Transaction},
     database::{Step, Value, execute, for_each_in, insert, mark, select, set_mark},
     effects::{Change, Count, UNKNOWN, metric, of_completion, of_event, of_refusal},
     error::Result,
@@ -22,8 +28,8 @@ pub struct Batch {
     pub transactions: Vec<Transaction>,
     /// Those that no node has any more.
     pub unavailable: Vec<Listed>,
-    /// The accounts; `None` for one that does not exist.
-    pub accounts: Option<AtSlot<Vec<(lumora_interface::Address, Option<RawAccount>)>>>,
+    /// The accounts.
+    pub accounts: Option<Observed>,
 }
 
 /// What recording a batch has done.
@@ -193,6 +199,7 @@ async fn apply(
             let row: Vec<Value> = vec![
                 job.job.to_string().into(),
                 slot.into(),
+                false.into(),
                 job_state::OPEN.into(),
                 job.client.to_string().into(),
                 hex::encode(job.manifest_hash).into(),
@@ -219,8 +226,9 @@ async fn apply(
             let sql = format!(
                 "UPDATE jobs SET state = '{closed}', settled_shards = $1, live_assignments = 0, tombstones = 0, \
                  escrowed = $2, paid = $3, fees = $4, refunded = $5, closed_at = $6, \
-                 slot = CASE WHEN slot < $7 THEN $7 ELSE slot END WHERE address = $8 AND (slot <= $7 OR state = '{closed}')",
-                closed = job_state::CLOSED
+                 slot = $7, observed = 0 WHERE address = $8 AND {older}",
+                closed = job_state::CLOSED,
+                older = is_older("$7"),
             );
             let values = vec![
                 job.settled_shards.into(),
@@ -238,6 +246,7 @@ async fn apply(
             let row: Vec<Value> = vec![
                 bought.purchase.to_string().into(),
                 slot.into(),
+                false.into(),
                 sale_state::OPEN.into(),
                 bought.listing.to_string().into(),
                 bought.buyer.to_string().into(),
@@ -258,61 +267,35 @@ async fn apply(
             insert(step, INSERT_PURCHASE, vec![row], PURCHASE_ANEW).await?;
         }
         Change::Delivered(delivered) => {
-            let sql = format!(
-                "UPDATE purchases SET state = '{}', ephemeral = $1, sealed = $2, delivered_at = $3, slot = $4 \
-                 WHERE address = $5 AND slot <= $4",
+            let set = format!(
+                "state = '{}', ephemeral = $1, sealed = $2, delivered_at = $3",
                 sale_state::DELIVERED
             );
             let values = vec![
                 hex::encode(delivered.ephemeral).into(),
                 hex::encode(delivered.sealed).into(),
                 transaction.time.into(),
-                slot.into(),
-                delivered.purchase.to_string().into(),
             ];
-            execute(step, sql, values).await?;
+            change_purchase(step, &delivered.purchase, slot, &set, values).await?;
         }
         Change::Refunded(refunded) => {
             // What it promised beyond that is paid in the same transaction, and told by the event after this one.
-            let sql = format!(
-                "UPDATE purchases SET state = '{}', penalty = COALESCE(penalty, 0), closed_at = $1, slot = $2 \
-                 WHERE address = $3 AND slot <= $2",
+            let set = format!(
+                "state = '{}', penalty = COALESCE(penalty, 0), closed_at = $1",
                 sale_state::REFUNDED
             );
-            let values = vec![
-                transaction.time.into(),
-                slot.into(),
-                refunded.purchase.to_string().into(),
-            ];
-            execute(step, sql, values).await?;
+            change_purchase(step, &refunded.purchase, slot, &set, vec![transaction.time.into()]).await?;
         }
-        Change::Penalized(penalized) => {
-            let sql = "UPDATE purchases SET penalty = $1, slot = $2 WHERE address = $3 AND slot <= $2";
-            let values = vec![
-                penalized.amount.into(),
-                slot.into(),
-                penalized.purchase.to_string().into(),
-            ];
-            execute(step, sql, values).await?;
+        Change::Penalized(paid) => {
+            change_purchase(step, &paid.purchase, slot, "penalty = $1", vec![paid.amount.into()]).await?;
         }
         Change::PurchaseClosed(closed) => {
-            let sql = "UPDATE purchases SET closed_at = $1, slot = $2 WHERE address = $3 AND slot <= $2";
-            let values = vec![
-                transaction.time.into(),
-                slot.into(),
-                closed.purchase.to_string().into(),
-            ];
-            execute(step, sql, values).await?;
+            let values = vec![transaction.time.into()];
+            change_purchase(step, &closed.purchase, slot, "closed_at = $1", values).await?;
         }
         Change::Rated(rated) => {
-            let sql = "UPDATE purchases SET rating = $1, rated_at = $2, slot = $3 WHERE address = $4 AND slot <= $3";
-            let values = vec![
-                rated.rating.into(),
-                transaction.time.into(),
-                slot.into(),
-                rated.purchase.to_string().into(),
-            ];
-            execute(step, sql, values).await?;
+            let values = vec![rated.rating.into(), transaction.time.into()];
+            change_purchase(step, &rated.purchase, slot, "rating = $1, rated_at = $2", values).await?;
         }
     }
     Ok(())
@@ -324,25 +307,52 @@ fn most_replicas(job: &JobCreated) -> u64 {
     job.escrowed.checked_div(of_one_each).unwrap_or(job.replicas.into())
 }
 
+/// Whether a row is older than an event of this slot: an account that was read at a slot has seen all events of it, and
+/// events of one slot follow one another.
+fn is_older(slot: &str) -> String {
+    format!("(slot < {slot} OR (slot = {slot} AND observed = 0))")
+}
+
+/// Changes a purchase by an event of this slot. `set` takes the values.
+async fn change_purchase(
+    step: &mut Step,
+    purchase: &Address,
+    slot: u64,
+    set: &str,
+    mut values: Vec<Value>,
+) -> Result<()> {
+    values.push(slot.into());
+    let of = format!("${}", values.len());
+    values.push(purchase.to_string().into());
+    let sql = format!(
+        "UPDATE purchases SET {set}, slot = {of}, observed = 0 WHERE address = ${} AND {}",
+        values.len(),
+        is_older(&of)
+    );
+    execute(step, sql, values).await?;
+    Ok(())
+}
+
 // An address is used again once what was there is closed, which may be in the same slot.
-const INSERT_JOB: &str = "INSERT INTO jobs (address, slot, state, client, manifest_hash, replicas, max_replicas, \
+const INSERT_JOB: &str = "INSERT INTO jobs (address, slot, observed, state, client, manifest_hash, replicas, max_replicas, \
      shard_count, settled_shards, live_assignments, tombstones, fee_bps, price, escrowed, paid, fees, refunded, \
      opened_at, deadline, closed_at)";
-const JOB_ANEW: &str = "ON CONFLICT (address) DO UPDATE SET slot = excluded.slot, state = excluded.state, \
+const JOB_ANEW: &str = "ON CONFLICT (address) DO UPDATE SET slot = excluded.slot, observed = 0, state = excluded.state, \
      client = excluded.client, manifest_hash = excluded.manifest_hash, replicas = excluded.replicas, \
      max_replicas = excluded.max_replicas, shard_count = excluded.shard_count, settled_shards = 0, \
      live_assignments = 0, tombstones = 0, fee_bps = excluded.fee_bps, price = excluded.price, \
      escrowed = excluded.escrowed, paid = 0, fees = 0, refunded = 0, opened_at = excluded.opened_at, \
      deadline = excluded.deadline, closed_at = NULL \
-     WHERE jobs.slot < excluded.slot OR (jobs.slot = excluded.slot AND jobs.closed_at IS NOT NULL)";
-const INSERT_PURCHASE: &str = "INSERT INTO purchases (address, slot, state, listing, buyer, number, buyer_key, \
+     WHERE jobs.slot < excluded.slot OR (jobs.slot = excluded.slot AND jobs.observed = 0 AND jobs.state = 'closed')";
+const INSERT_PURCHASE: &str = "INSERT INTO purchases (address, slot, observed, state, listing, buyer, number, buyer_key, \
      ephemeral, sealed, dataset_id, amount, penalty, rating, bought_at, deadline, delivered_at, rated_at, closed_at)";
-const PURCHASE_ANEW: &str = "ON CONFLICT (address) DO UPDATE SET slot = excluded.slot, state = excluded.state, \
+const PURCHASE_ANEW: &str = "ON CONFLICT (address) DO UPDATE SET slot = excluded.slot, observed = 0, state = excluded.state, \
      listing = excluded.listing, buyer = excluded.buyer, number = excluded.number, buyer_key = excluded.buyer_key, \
      ephemeral = NULL, sealed = NULL, dataset_id = NULL, amount = excluded.amount, penalty = NULL, rating = 0, \
      bought_at = excluded.bought_at, deadline = excluded.deadline, delivered_at = NULL, rated_at = NULL, \
      closed_at = NULL \
-     WHERE purchases.slot < excluded.slot OR (purchases.slot = excluded.slot AND purchases.closed_at IS NOT NULL)";
+     WHERE purchases.slot < excluded.slot \
+     OR (purchases.slot = excluded.slot AND purchases.observed = 0 AND purchases.closed_at IS NOT NULL)";
 
 /// When shards were first claimed: what this batch adds, and what earlier ones wrote.
 #[derive(Default)]

@@ -7,11 +7,12 @@ use std::{
     path::Path,
 };
 
+use bytemuck::Zeroable;
 use lumora_indexer::{
     catalog::CATALOG,
     metrics::{CONTRACT, COUNTED, Kind},
 };
-use lumora_interface::{Account, Event, bandwidth, market, registry, rewards, tasks};
+use lumora_interface::{Account, Address, Event, bandwidth, market, registry, rewards, tasks};
 use serde_json::Value;
 
 use crate::{
@@ -85,25 +86,73 @@ fn layouts_are_those_of_the_interface() {
     account::<bandwidth::Attestation>();
     account::<rewards::Emission>();
     account::<rewards::Reward>();
+    account::<rewards::Grant>();
     account::<tasks::TasksConfig>();
     account::<tasks::Job>();
     account::<tasks::Assignment>();
     account::<tasks::Work>();
+    account::<tasks::Verdict>();
     account::<market::MarketConfig>();
     account::<market::Listing>();
     account::<market::Purchase>();
+    event::<registry::BondSlashed>("registry");
+    event::<registry::ParametersAnnounced>("registry");
+    event::<bandwidth::SeedDrawn>("bandwidth");
+    event::<bandwidth::EpochReopened>("bandwidth");
     event::<rewards::EpochFunded>("rewards");
     event::<rewards::RewardClaimed>("rewards");
+    event::<rewards::RewardsClaimed>("rewards");
     event::<rewards::Granted>("rewards");
     event::<tasks::JobCreated>("tasks");
     event::<tasks::JobClosed>("tasks");
     event::<tasks::ShardClaimed>("tasks");
     event::<tasks::ShardSettled>("tasks");
     event::<tasks::AssignmentExpired>("tasks");
+    event::<tasks::AssignmentSlashed>("tasks");
+    event::<tasks::ResultRejected>("tasks");
+    event::<tasks::JobRefunded>("tasks");
+    event::<market::ListingUpdated>("market");
+    event::<market::ListingClosed>("market");
+    event::<market::ListingBondAdded>("market");
+    event::<market::ListingBondWithdrawn>("market");
+    event::<market::PenaltyPaid>("market");
+    event::<market::PurchaseClosed>("market");
     event::<market::DatasetBought>("market");
     event::<market::DatasetDelivered>("market");
     event::<market::PurchaseRefunded>("market");
     event::<market::PurchaseRated>("market");
+}
+
+#[test]
+fn what_lies_in_lists_and_in_groups_of_fields_is_read_too() {
+    fn data<T: Event>(event: &T) -> Vec<u8> {
+        [T::DISCRIMINATOR.as_slice(), bytemuck::bytes_of(event)].concat()
+    }
+    let announced = data(&registry::ParametersAnnounced {
+        announced_for: 7,
+        parameters: registry::NetworkParameters {
+            minimum_bond: 5,
+            weights: [1, 2, 3, 4],
+            ..Zeroable::zeroed()
+        },
+        ..Zeroable::zeroed()
+    });
+    let layout = CATALOG.program_named("registry").unwrap().event(&announced).unwrap();
+    let fields = layout.decode(&announced);
+    assert_eq!(fields["announced_for"], 7);
+    assert_eq!(fields["parameters"]["minimum_bond"], "5");
+    assert_eq!(fields["parameters"]["weights"], serde_json::json!([1, 2, 3, 4]));
+    assert!(fields["parameters"].get("_padding").is_none());
+
+    let [node, owner] = [5, 6].map(|byte| Address::new_from_array([byte; 32]));
+    let mut paid = rewards::RewardsClaimed {
+        count: 2,
+        ..Zeroable::zeroed()
+    };
+    (paid.nodes[1], paid.owners[0], paid.owners[1]) = (node, owner, owner);
+    let paid = data(&paid);
+    let layout = CATALOG.program_named("rewards").unwrap().event(&paid).unwrap();
+    assert_eq!(layout.addresses(&paid), [node, owner]);
 }
 
 /// Names of the samples that a metric is told by.
@@ -170,16 +219,12 @@ async fn the_exporter_keeps_the_contract() {
     let mut promised = BTreeSet::new();
     for metric in &CONTRACT.metrics {
         for sample in samples(&metric.name, metric.kind) {
-            promised.insert(sample.clone());
-            let Some(labels) = exported.get(sample.as_str()) else {
-                // Nothing of the kind happened: it is announced, and has no values.
-                let name = metric.name.trim_end_matches("_total");
-                assert!(text.contains(&format!("# TYPE {name} ")), "{sample} is not exported");
-                assert!(!metric.labels.is_empty(), "{sample} has no value");
-                continue;
-            };
+            let labels = exported
+                .get(sample.as_str())
+                .unwrap_or_else(|| panic!("{sample} is not exported"));
             let expected: Vec<&str> = metric.labels.iter().map(String::as_str).collect();
             assert_eq!(*labels, BTreeSet::from([expected]), "{sample}");
+            promised.insert(sample);
         }
     }
     for name in exported.keys() {

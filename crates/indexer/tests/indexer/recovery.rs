@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytemuck::Zeroable as _;
 use lumora_indexer::{
-    IndexerConfig,
+    Database, IndexerConfig,
     catalog::CATALOG,
     chain::{AtSlot, RawAccount},
     index::Index,
@@ -240,6 +240,19 @@ async fn the_whole_indexer_follows_serves_stops_and_begins_again_where_it_was() 
             .unwrap()
             .unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_database_of_another_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Served::open(&sqlite(&folder)).await);
+    let database = sqlx::AnyPool::connect(&sqlite(&folder)).await.unwrap();
+    sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'")
+        .execute(&database)
+        .await
+        .unwrap();
+    let error = Database::open(&sqlite(&folder), 1).await.unwrap_err().to_string();
+    assert!(error.contains("name a new database"), "{error}");
 }
 
 #[tokio::test]

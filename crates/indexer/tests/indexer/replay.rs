@@ -7,17 +7,17 @@ use std::{
 
 use lumora_indexer::catalog::CATALOG;
 use lumora_interface::{
-    Account, Address, Event as _,
+    Account, Address,
     bandwidth::{Attestation, Epoch, epoch_state},
-    market::{DatasetDelivered, Listing},
-    registry::Node,
-    rewards::{Emission, Reward, RewardClaimed},
-    tasks::{Assignment, Job, ShardState, Work},
+    market::Listing,
+    registry::{self, Network, Node},
+    rewards::{Emission, Reward},
+    tasks::{Assignment, Job, ShardState, Work, assignment_state},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    history::{Author, Ledger},
+    history::{Author, Ledger, Money, PurchaseFacts},
     postgres::Postgres,
     served::{ALWAYS, ONCE, Served, sqlite},
 };
@@ -48,6 +48,35 @@ async fn a_node_that_fails_and_lags_delays_answers_and_spoils_none_on_sqlite() {
 async fn a_node_that_fails_and_lags_delays_answers_and_spoils_none_on_postgresql() {
     let postgres = Postgres::start();
     follow_through_faults(&postgres.database("faults"), 12).await;
+}
+
+/// What the programs can do, the histories do: nothing of it is compared with the chain otherwise.
+#[test]
+fn histories_have_every_event_of_work_and_trade() {
+    let mut author = Author::new(1);
+    for _ in 0..300 {
+        author.slot(8);
+    }
+    let ledger = author.ledger.lock().unwrap();
+    let happened: BTreeSet<String> = events(&ledger)
+        .iter()
+        .map(|event| event["name"].as_str().unwrap().to_owned())
+        .collect();
+    for program in ["tasks", "market"] {
+        for name in CATALOG.program_named(program).unwrap().event_names() {
+            assert!(happened.contains(name), "{program}: {name} never happens");
+        }
+    }
+    for name in [
+        "SeedDrawn",
+        "SeedPostponed",
+        "EpochReopened",
+        "EpochClosed",
+        "BondSlashed",
+        "RewardsClaimed",
+    ] {
+        assert!(happened.contains(name), "{name} never happens");
+    }
 }
 
 /// A history of which the first part is there before the indexer is, and the rest happens while it follows.
@@ -128,8 +157,19 @@ async fn compare(served: &Served, ledger: &Mutex<Ledger>, ordered: bool) {
     assert_eq!(shaped(listings.values(), LISTING), expected.listings);
     let purchases = by_address(served.all("/v1/purchases", page).await);
     assert_eq!(shaped(purchases.values(), PURCHASE), expected.purchases);
+    for (address, facts) in &expected.bought {
+        check_promises(&purchases[address], facts);
+    }
     let epochs = by_address(served.all("/v1/epochs", page).await);
     assert_eq!(shaped(epochs.values(), EPOCH), expected.epochs);
+    for job in jobs.values().filter(|job| job["state"] == "closed") {
+        let amount = |field: &str| job[field].as_str().unwrap().parse::<u64>().unwrap();
+        assert_eq!(
+            amount("escrowed"),
+            amount("paid") + amount("fees") + amount("refunded"),
+            "{job}"
+        );
+    }
 
     let shards = served.all("/v1/shards", page).await;
     assert_eq!(shards.len(), expected.shards.len());
@@ -143,7 +183,11 @@ async fn compare(served: &Served, ledger: &Mutex<Ledger>, ordered: bool) {
                 .iter()
                 .map(move |it| (shard, it))
         })
-        .map(|(shard, it)| format!("{} {} {} {}", shard["job"], shard["shard"], it["replica"], it["node"]))
+        .map(|(shard, it)| {
+            let place = format!("{} {} {}", shard["job"], shard["shard"], it["replica"]);
+            let ended = format!("{} {} {}", it["ended_at"], it["slashed"], !it["reason_text"].is_null());
+            format!("{place} {} {} {ended}", it["node"], it["state"])
+        })
         .collect();
     assert_eq!(assigned, expected.assignments);
 
@@ -166,7 +210,13 @@ async fn compare(served: &Served, ledger: &Mutex<Ledger>, ordered: bool) {
     assert_eq!(network["slot"], expected.slot);
     assert_eq!(network["emission"]["minted"], expected.minted.to_string());
     assert_eq!(network["bandwidth"]["offered_kbps"], expected.offered.to_string());
-    assert_eq!(network["bandwidth"]["active_assignments"], expected.assignments.len());
+    assert_eq!(network["bandwidth"]["active_assignments"], expected.at_work);
+    assert_eq!(network["held"], expected.held);
+    assert_eq!(network["parameters"]["minimum_bond"], expected.minimum_bonds.0);
+    assert_eq!(
+        network["parameters"]["announced"]["minimum_bond"],
+        json!(expected.minimum_bonds.1)
+    );
     assert_eq!(network["oracles"]["active"].as_array().unwrap().len(), 3);
     let regions = served.all("/v1/regions", 1).await;
     let nodes_in_regions: u64 = regions.iter().map(|region| region["nodes"].as_u64().unwrap()).sum();
@@ -177,7 +227,33 @@ async fn compare(served: &Served, ledger: &Mutex<Ledger>, ordered: bool) {
         metric("lumora_rewards_claimed_base_units_total").await,
         expected.claimed as f64
     );
-    assert_eq!(metric("lumora_sales_base_units_total").await, expected.sold as f64);
+    let money = &expected.money;
+    for (name, amount) in [
+        ("lumora_sales_base_units_total", money.sold),
+        ("lumora_penalties_base_units_total", money.to_late_buyers),
+        ("lumora_tasks_paid_base_units_total", money.to_executors),
+        ("lumora_tasks_refunded_base_units_total", money.to_clients),
+        ("lumora_listing_bonds_base_units", money.bonds.values().sum()),
+    ] {
+        assert_eq!(metric(name).await, amount as f64, "{name}");
+    }
+    for (to, amount) in ["reporter", "injured", "burned"].into_iter().zip(money.slashed) {
+        let label = format!("to=\"{to}\"");
+        let told = served.metric("lumora_bonds_slashed_base_units_total", &label).await;
+        assert_eq!(told, amount as f64, "{to}");
+    }
+    assert_eq!(
+        served.metric_sum("lumora_results_rejected_total").await,
+        expected.rejected as f64
+    );
+    assert_eq!(
+        served.metric_sum("lumora_assignments_slashed_total").await,
+        expected.slashed_assignments as f64
+    );
+    assert_eq!(
+        served.metric_sum("lumora_active_assignments").await,
+        expected.at_work as f64
+    );
     assert_eq!(
         metric("lumora_shard_completion_seconds_count").await,
         expected.completions.len() as f64
@@ -203,15 +279,32 @@ const NODE: &[&str] = &[
 const JOB: &[&str] = &[
     "address",
     "state",
+    "max_replicas",
     "settled_shards",
+    "live_assignments",
+    "tombstones",
     "paid",
     "fees",
     "refunded",
     "closed_at",
 ];
-const LISTING: &[&str] = &["address", "state", "seller", "price", "sales", "refunds", "ratings"];
-const PURCHASE: &[&str] = &["address", "state", "amount", "rating"];
-const EPOCH: &[&str] = &["address", "epoch", "state", "epoch_reward", "root"];
+const LISTING: &[&str] = &[
+    "address",
+    "state",
+    "seller",
+    "revision",
+    "price",
+    "open_purchases",
+    "sales",
+    "refunds",
+    "ratings",
+    "bonded",
+    "bond",
+    "open_penalties",
+    "penalty",
+];
+const PURCHASE: &[&str] = &["address", "state", "amount", "rating", "closed_at"];
+const EPOCH: &[&str] = &["address", "epoch", "state", "seed", "seed_slot", "epoch_reward", "root"];
 const SHARD: &[&str] = &["job", "shard", "state", "winners"];
 const EVENT: &[&str] = &["signature", "program", "name", "fields"];
 
@@ -229,6 +322,18 @@ fn pick(item: &Value, fields: &[&str]) -> Value {
         .into()
 }
 
+/// What only the account of a purchase says is told of every purchase whose account exists, and of any other where it is
+/// told at all. What a refund paid is told always.
+fn check_promises(told: &Value, facts: &PurchaseFacts) {
+    let is_gone = facts.closed_at.is_some();
+    let right = |field: &str, value: String| told[field] == value || told[field].is_null();
+    assert!(right("penalty", facts.penalty.to_string()), "{told} {facts:?}");
+    assert!(right("dataset_id", hex::encode(facts.dataset_id)), "{told} {facts:?}");
+    assert!(is_gone || !told["dataset_id"].is_null(), "{told} {facts:?}");
+    let is_told = !is_gone || facts.state == "refunded";
+    assert!(!is_told || !told["penalty"].is_null(), "{told} {facts:?}");
+}
+
 fn shaped<'a>(items: impl Iterator<Item = &'a Value>, fields: &[&str]) -> BTreeSet<String> {
     items.map(|item| pick(item, fields).to_string()).collect()
 }
@@ -242,12 +347,19 @@ struct Expected {
     assignments: BTreeSet<String>,
     listings: BTreeSet<String>,
     purchases: BTreeSet<String>,
+    bought: BTreeMap<String, PurchaseFacts>,
     epochs: BTreeSet<String>,
     events: Vec<Value>,
     minted: u64,
     claimed: u64,
-    sold: u64,
     offered: u64,
+    at_work: usize,
+    held: Value,
+    money: Money,
+    /// Now, and as announced.
+    minimum_bonds: (String, Option<String>),
+    rejected: u64,
+    slashed_assignments: u64,
     completions: Vec<i64>,
 }
 
@@ -270,7 +382,8 @@ impl Expected {
         };
         let job = |(address, job): (&Address, &crate::history::JobFacts)| {
             json!({
-                "address": text(address), "state": job.state, "settled_shards": job.settled,
+                "address": text(address), "state": job.state, "max_replicas": job.max_replicas,
+                "settled_shards": job.settled, "live_assignments": job.live, "tombstones": job.tombstones,
                 "paid": job.paid.to_string(), "fees": job.fees.to_string(), "refunded": job.refunded.to_string(),
                 "closed_at": job.closed_at,
             })
@@ -278,43 +391,70 @@ impl Expected {
         let listing = |(address, it): &(Address, Listing)| {
             json!({
                 "address": text(address), "state": if it.state == 1 { "active" } else { "withdrawn" },
-                "seller": text(&it.seller), "price": it.price.to_string(), "sales": it.sales.to_string(),
+                "seller": text(&it.seller), "revision": it.revision, "price": it.price.to_string(),
+                "open_purchases": it.open_purchases, "sales": it.sales.to_string(),
                 "refunds": it.refunds.to_string(), "ratings": it.ratings.to_string(),
+                "bonded": it.bond_bump != 0, "bond": it.bond.to_string(),
+                "open_penalties": it.open_penalties.to_string(),
+                "penalty": if it.bond_bump == 0 { 0 } else { it.price / 10 }.to_string(),
             })
         };
         let purchase = |(address, it): (&Address, &crate::history::PurchaseFacts)| {
             json!({
                 "address": text(address), "state": it.state, "amount": it.amount.to_string(),
-                "rating": (it.rating != 0).then_some(it.rating),
+                "rating": (it.rating != 0).then_some(it.rating), "closed_at": it.closed_at,
             })
         };
         let epoch = |(address, it): &(Address, Epoch)| {
             json!({
                 "address": text(address), "epoch": it.epoch.to_string(),
                 "state": if it.state == epoch_state::ATTESTED { "attested" } else { "open" },
+                "seed": (it.seed != [0; 32]).then(|| hex::encode(it.seed)), "seed_slot": it.seed_slot,
                 "epoch_reward": it.epoch_reward.to_string(), "root": hex::encode(it.root),
             })
         };
+        let network: Network = ledger.get(&registry::NETWORK).unwrap();
+        let announced = (network.announced_for != 0).then(|| network.announced.minimum_bond.to_string());
+        let assignments = ledger.all::<Assignment>();
+        let money = ledger.money.clone();
+        let open_penalties: u64 = ledger
+            .purchases
+            .values()
+            .filter(|it| it.state == "open")
+            .map(|it| it.penalty)
+            .sum();
         let strings = |values: Vec<Value>| values.iter().map(ToString::to_string).collect();
         Self {
             slot: ledger.slot,
             nodes: strings(nodes.iter().map(node).collect()),
             jobs: strings(ledger.jobs.iter().map(job).collect()),
             shards: strings(shards(ledger)),
-            assignments: ledger
-                .all::<Assignment>()
+            at_work: assignments
                 .iter()
-                .map(|(_, it)| format!("\"{}\" {} {} \"{}\"", it.job, it.shard, it.replica, it.node))
-                .collect(),
+                .filter(|(_, it)| it.state <= assignment_state::REVEALED)
+                .count(),
+            assignments: assignments.iter().map(|(_, it)| assignment(it)).collect(),
             listings: strings(ledger.all::<Listing>().iter().map(listing).collect()),
             purchases: strings(ledger.purchases.iter().map(purchase).collect()),
+            bought: ledger
+                .purchases
+                .iter()
+                .map(|(address, it)| (text(address), it.clone()))
+                .collect(),
             epochs: strings(ledger.all::<Epoch>().iter().map(epoch).collect()),
             events: events(ledger),
             minted: ledger.all::<Emission>().first().map_or(0, |(_, it)| it.minted),
-            claimed: sum(ledger, |data| RewardClaimed::from_event_data(data).map(|it| it.amount)),
-            sold: sum(ledger, |data| {
-                DatasetDelivered::from_event_data(data).map(|it| it.amount)
+            claimed: rewards.values().map(|it| it.claimed).sum(),
+            held: json!({
+                "work": money.escrows.values().sum::<u64>().to_string(),
+                "data": money.vaults.values().sum::<u64>().to_string(),
+                "listing_bonds": money.bonds.values().sum::<u64>().to_string(),
+                "open_penalties": open_penalties.to_string(),
             }),
+            money,
+            minimum_bonds: (network.minimum_bond.to_string(), announced),
+            rejected: ledger.rejected,
+            slashed_assignments: ledger.slashed_assignments,
             offered: nodes
                 .iter()
                 .filter(|(_, it)| it.is_active())
@@ -332,8 +472,16 @@ fn by_node<T: Account>(accounts: Vec<(Address, T)>, node: impl Fn(&T) -> Address
         .collect()
 }
 
-fn sum(ledger: &Ledger, amount: impl Fn(&[u8]) -> Option<u64>) -> u64 {
-    ledger.events().iter().filter_map(|(_, _, data)| amount(data)).sum()
+/// As the answer of its shard is put in a line.
+fn assignment(it: &Assignment) -> String {
+    let state = ["", "claimed", "committed", "revealed", "expired", "rejected"][usize::from(it.state)];
+    let ended_at = match it.ended_at {
+        0 => "null".to_owned(),
+        at => at.to_string(),
+    };
+    let place = format!("\"{}\" {} {}", it.job, it.shard, it.replica);
+    let ended = format!("{ended_at} {} {}", it.slashed == 1, it.reason != 0);
+    format!("{place} \"{}\" \"{state}\" {ended}", it.node)
 }
 
 fn shards(ledger: &Ledger) -> Vec<Value> {
@@ -341,10 +489,13 @@ fn shards(ledger: &Ledger) -> Vec<Value> {
     for (address, job) in ledger.all::<Job>() {
         for (number, state) in Job::shard_states(&ledger.accounts[&address].data).iter().enumerate() {
             let state = ShardState(*state);
-            let name = match (state.is_settled(), state.first_free(job.replicas)) {
+            let taken = state.replicas();
+            // Replicas from the lowest up without a gap, and as many as the shard needs.
+            let is_full = taken & (taken + 1) == 0 && taken.count_ones() >= u32::from(job.replicas);
+            let name = match (state.is_settled(), is_full) {
                 (true, _) => "settled",
-                (false, Some(_)) => "open",
-                (false, None) => "assigned",
+                (false, true) => "assigned",
+                (false, false) => "open",
             };
             let winners: Vec<u8> = (0..7)
                 .filter(|replica| state.is_settled() && state.has(*replica))

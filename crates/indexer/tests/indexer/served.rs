@@ -135,6 +135,17 @@ impl Served {
         let line = text.lines().find_map(|line| line.strip_prefix(&start));
         line.map_or(0.0, |value| value.parse().unwrap())
     }
+
+    /// The sum of a metric over all its labels.
+    pub async fn metric_sum(&self, name: &str) -> f64 {
+        let (status, _, text) = self.ask("/metrics").await;
+        assert_eq!(status, 200, "{text}");
+        let start = format!("{name}{{");
+        let samples = text.lines().filter(|line| line.starts_with(&start));
+        samples
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
+    }
 }
 
 /// The address of a database in a file of this folder.
