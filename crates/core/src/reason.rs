@@ -53,6 +53,10 @@ reasons! {
     ResultUnavailable = 12, "The records behind the result's root cannot be downloaded. Part of the bond is lost.";
     /// The link was not full all the time.
     Inconclusive = 13, "The link was not kept full, because a machine was too busy or the link's rate changes, so nothing can be said. Give the node more processor time.";
+    /// The owner's share is used up.
+    OwnerShare = 14, "Too many nodes belong to this owner; only some of them can earn.";
+    /// Neighbours have what their link carries.
+    SharedLink = 15, "The nodes of this network share one link, and together they get no more than was measured at one time.";
 }
 
 impl Reason {

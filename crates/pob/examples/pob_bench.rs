@@ -16,7 +16,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use lumora_core::median::trimmed_lower_median;
 use lumora_pob::lab::cheat::{Cheat, attempt};
 use lumora_pob::lab::{Link, Relay, Shape, cleanup_stale};
-use lumora_pob::{Background, Challenger, Claim, Config, Decision, Identity, Reason, Request, SignedReceipt, measure};
+use lumora_pob::{
+    Background, Challenger, Claim, Config, Decision, Identity, Permit, Reason, Request, SignedReceipt, measure,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -286,7 +288,7 @@ impl Setup {
         let challenger = Challenger::bind((link.host_ip, 0).into(), Identity::generate(), Config::default())?;
         let (mut address, key) = (challenger.local_addr()?, challenger.key());
         let (sender, receipts) = mpsc::channel(4_096);
-        let everybody = |_: Claim| async { Decision::Allow { limit_kbps: 1_000_000 } };
+        let everybody = |_: Claim| async { Decision::Allow(Permit::up_to(1_000_000)) };
         tokio::spawn(async move { challenger.serve(everybody, sender).await });
         let relay = if case.delay_ms > 0 || case.loss_pct > 0 {
             let path = Shape::path(Duration::from_micros(u64::from(case.delay_ms) * 500)).loss(case.loss_pct * 10_000);
@@ -939,17 +941,6 @@ async fn cheats() -> Result<Vec<CheatRow>> {
         gain: format!("{highest:.3}x for all ten together"),
         answer: "measurements of one network are watched together, so that each gets its share".into(),
     });
-    for cheat in [
-        "a bundle committed but withheld",
-        "two roots signed",
-        "a leaf that the receipts do not support",
-    ] {
-        rows.push(CheatRow {
-            cheat,
-            gain: "not measured here".into(),
-            answer: "a matter of the oracles' agreement and the programs".into(),
-        });
-    }
     for row in &rows {
         eprintln!("{row:?}");
     }
@@ -962,7 +953,7 @@ async fn cheat_once(delay_ms: u32, cheat: Cheat) -> Result<lumora_pob::lab::chea
     let challenger = Challenger::bind((loopback, 0).into(), Identity::generate(), Config::default())?;
     let (address, key) = (challenger.local_addr()?, challenger.key());
     let (sender, _receipts) = mpsc::channel(4);
-    let everybody = |_: Claim| async { Decision::Allow { limit_kbps: 1_000_000 } };
+    let everybody = |_: Claim| async { Decision::Allow(Permit::up_to(1_000_000)) };
     tokio::spawn(async move { challenger.serve(everybody, sender).await });
     let shape = Shape {
         // A buffer long enough for what a pretended round trip lets pile up.

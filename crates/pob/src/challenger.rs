@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{Connection, Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::driver::{self, CLOSE_DONE, CLOSE_FAILED, Control};
 use crate::error::PobError;
@@ -16,9 +17,10 @@ use crate::identity::Identity;
 use crate::neighbours::Neighbourhood;
 use crate::protocol::{self, LONGEST_WINDOW_US, SHORTEST_WINDOW_US, Terms, VERSION, Violation};
 use crate::prover::unix_timestamp;
-use crate::receipt::{Context, SignedReceipt};
+use crate::receipt::{Context, Receipt, SignedReceipt};
 use crate::{tls, transport};
 use lumora_core::reason::Reason;
+use lumora_core::schedule::NetworkTag;
 
 /// Time for the handshake and Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,9 +32,17 @@ pub struct Config {
     pub network_id: [u8; 32],
     /// How long a direction is watched at most when its estimate does not settle (120 to 800 ms). Most settle at once.
     pub window: Duration,
-    /// Measurements at once; more are turned away at the door.
+    /// Measurements at once; who comes when they run is told to come again in a moment. Eight times as many may be at the
+    /// door, to wait for their turn or to be told when it is; more are turned away.
     pub concurrent: usize,
 }
+
+/// How many may be at the door for each place.
+const WAITING_PER_PLACE: usize = 8;
+/// Longest that a node which comes early is kept waiting: it gives up on a silent challenger after three seconds.
+pub const LONGEST_HOLD: Duration = Duration::from_secs(2);
+/// When a node is to come again that found no place, unless the policy names another time then.
+const BUSY_MILLIS: u32 = 500;
 
 impl Default for Config {
     fn default() -> Self {
@@ -58,10 +68,36 @@ pub struct Claim {
 /// A policy's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Measure, up to this rate in kbit/s (or the node's own limit when that is lower).
-    Allow { limit_kbps: u32 },
+    /// Measure.
+    Allow(Permit),
+    /// Not yet: the node is to dial again in so many milliseconds.
+    Later { millis: u32 },
+    /// Another process of this oracle, with the same key, measures this node: the node is to dial there.
+    Elsewhere { address: SocketAddr },
     /// Do not; the sentence reaches the node's owner.
     Refuse { reason: u8, sentence: String },
+}
+
+/// How a node is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// Up to this rate in kbit/s, or the node's own limit when that is lower.
+    pub limit_kbps: u32,
+    /// Which network it dials from; see [`Receipt::network`](crate::Receipt::network).
+    pub network: NetworkTag,
+    /// The pass of its round and when it begins, at most [`LONGEST_HOLD`] from now; `None` for at once.
+    pub instant: Option<(u8, Instant)>,
+}
+
+impl Permit {
+    /// At once, and of no network in particular.
+    pub fn up_to(limit_kbps: u32) -> Self {
+        Self {
+            limit_kbps,
+            network: NetworkTag::default(),
+            instant: None,
+        }
+    }
 }
 
 /// Says whom to measure. Any `async` closure from [`Claim`] to [`Decision`] is one.
@@ -95,7 +131,7 @@ impl Challenger {
         server
             .transport_config(transport::config())
             .migration(false)
-            .max_incoming(4 * config.concurrent.max(1));
+            .max_incoming(WAITING_PER_PLACE * config.concurrent.max(1));
         let endpoint =
             Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
         Ok(Self {
@@ -127,7 +163,9 @@ impl Challenger {
     /// result, failures after the commitment included, goes to `receipts`.
     pub async fn serve<P: Policy>(&self, policy: P, receipts: mpsc::Sender<SignedReceipt>) {
         let policy = Arc::new(policy);
-        let places = Arc::new(Semaphore::new(self.config.concurrent.max(1)));
+        let concurrent = self.config.concurrent.max(1);
+        let door = Arc::new(Semaphore::new(WAITING_PER_PLACE * concurrent));
+        let places = Arc::new(Semaphore::new(concurrent));
         let neighbourhood = Neighbourhood::default();
         let mut measurements = JoinSet::new();
         loop {
@@ -137,8 +175,8 @@ impl Challenger {
                 () = receipts.closed() => None,
             };
             let Some(incoming) = incoming else { break };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                tracing::warn!(address = %incoming.remote_address(), "turned away: all places are taken");
+            let Ok(entered) = Arc::clone(&door).try_acquire_owned() else {
+                tracing::warn!(address = %incoming.remote_address(), "turned away: too many are waiting");
                 incoming.refuse();
                 continue;
             };
@@ -146,6 +184,7 @@ impl Challenger {
                 identity: self.identity.clone(),
                 config: self.config.clone(),
                 policy: Arc::clone(&policy),
+                places: Arc::clone(&places),
                 receipts: receipts.clone(),
                 neighbourhood: neighbourhood.clone(),
             };
@@ -154,7 +193,7 @@ impl Challenger {
                 if let Err(error) = measurement.run(incoming).await {
                     tracing::info!(%address, %error, "a measurement failed");
                 }
-                drop(place);
+                drop(entered);
             });
         }
         // Dropping the set would cut off measurements whose receipts somebody may still take.
@@ -169,6 +208,7 @@ struct Measurement<P> {
     identity: Identity,
     config: Config,
     policy: Arc<P>,
+    places: Arc<Semaphore>,
     receipts: mpsc::Sender<SignedReceipt>,
     neighbourhood: Neighbourhood,
 }
@@ -192,7 +232,7 @@ impl<P: Policy> Measurement<P> {
                 })??;
 
         let result = match self.admit(&connection, address, frame).await {
-            Ok(terms) => self.measure(&connection, &mut control, terms).await,
+            Ok((terms, _place)) => self.measure(&connection, &mut control, terms).await,
             Err(refusal) => {
                 let outcome = control.send(&refusal).await;
                 let _ = control.sender.finish();
@@ -205,8 +245,13 @@ impl<P: Policy> Measurement<P> {
         result
     }
 
-    /// The terms, or the frame that refuses.
-    async fn admit(&self, connection: &Connection, address: SocketAddr, frame: Frame) -> Result<Terms, Frame> {
+    /// The terms and a place, at the instant at which it begins; or the frame that refuses.
+    async fn admit(
+        &self,
+        connection: &Connection,
+        address: SocketAddr,
+        frame: Frame,
+    ) -> Result<(Terms, SemaphorePermit<'_>), Frame> {
         let aborted = |sentence: &str| Frame::refuse(Reason::Aborted as u8, sentence);
         let Frame::Hello {
             version,
@@ -240,18 +285,27 @@ impl<P: Policy> Measurement<P> {
             round,
             limit_kbps,
         };
-        let allowed = match self.policy.decide(claim).await {
-            Decision::Allow { limit_kbps } => limit_kbps,
+        let permit = match self.policy.decide(claim).await {
+            Decision::Allow(permit) => permit,
+            Decision::Later { millis } => return Err(Frame::Later { millis }),
+            Decision::Elsewhere { address } => return Err(Frame::elsewhere(address)),
             Decision::Refuse { reason, sentence } => return Err(Frame::refuse(reason, &sentence)),
         };
-        let limit_kbps = limit_kbps.min(allowed);
+        let limit_kbps = limit_kbps.min(permit.limit_kbps);
         if limit_kbps == 0 {
             return Err(aborted(
                 "A limit of 0 kbit/s leaves nothing to measure. Raise the node's limit.",
             ));
         }
+        if let Some((_, instant)) = permit.instant {
+            tokio::time::sleep_until(instant.min(Instant::now() + LONGEST_HOLD)).await;
+        }
+        let place = self
+            .places
+            .try_acquire()
+            .map_err(|_| Frame::Later { millis: BUSY_MILLIS })?;
         let challenger_key = self.identity.public();
-        Ok(Terms {
+        let terms = Terms {
             context: Context {
                 network_id,
                 epoch,
@@ -263,12 +317,15 @@ impl<P: Policy> Measurement<P> {
             limit_kbps,
             seed: rand::random(),
             unix_timestamp: unix_timestamp(),
+            network: permit.network,
+            pass: permit.instant.map_or(Receipt::UNSCHEDULED, |(pass, _)| pass),
             window_us: self
                 .config
                 .window
                 .as_micros()
                 .clamp(SHORTEST_WINDOW_US.into(), LONGEST_WINDOW_US.into()) as u64,
-        })
+        };
+        Ok((terms, place))
     }
 
     async fn measure(&self, connection: &Connection, control: &mut Control, terms: Terms) -> Result<(), PobError> {
@@ -322,7 +379,7 @@ mod tests {
         let challenger = Arc::new(Challenger::bind(([127, 0, 0, 1], 0).into(), Identity::generate(), config).unwrap());
         let (sender, receiver) = mpsc::channel(16);
         let serving = Arc::clone(&challenger);
-        let everybody = |_: Claim| async { Decision::Allow { limit_kbps: 10_000 } };
+        let everybody = |_: Claim| async { Decision::Allow(Permit::up_to(10_000)) };
         tokio::spawn(async move { serving.serve(everybody, sender).await });
         (challenger, receiver)
     }
@@ -401,18 +458,46 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn more_than_the_places_are_turned_away_and_silence_frees_a_place() {
+    async fn more_than_have_room_at_the_door_are_turned_away_and_silence_makes_room() {
         let (challenger, _receipts) = challenger(1);
-        let (_endpoint, silent) = connect(&challenger).await;
+        let mut silent = Vec::new();
+        for _ in 0..WAITING_PER_PLACE {
+            silent.push(connect(&challenger).await);
+        }
         let target = challenger.local_addr().unwrap();
         let identity = Identity::generate();
         let ask = || crate::measure(target, challenger.key(), &identity, Request::default());
         assert!(matches!(ask().await, Err(PobError::Connect { .. })));
-        // The silent one is dropped after the time for Hello (and two seconds for it to close).
-        tokio::time::timeout(Duration::from_secs(9), silent.closed())
-            .await
-            .unwrap();
+        // The silent ones are dropped after the time for Hello (and two seconds for them to close).
+        for (_endpoint, silent) in &silent {
+            tokio::time::timeout(Duration::from_secs(9), silent.closed())
+                .await
+                .unwrap();
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_served(&ask().await);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_finds_no_place_is_told_to_come_again() {
+        let (challenger, _receipts) = challenger(1);
+        let (_endpoint, connection) = connect(&challenger).await;
+        let mut control = Control::new(connection.open_bi().await.unwrap());
+        let hello = Frame::Hello {
+            version: VERSION,
+            network_id: [0; 32],
+            epoch: 0,
+            round: 0,
+            node: [5; 32],
+            limit_kbps: 9_000,
+        };
+        control.send(&hello).await.unwrap();
+        assert!(matches!(control.next_frame().await.unwrap(), Frame::Commit { .. }));
+        let target = challenger.local_addr().unwrap();
+        let second = crate::measure(target, challenger.key(), &Identity::generate(), Request::default()).await;
+        assert!(
+            matches!(second, Err(PobError::Later { millis: BUSY_MILLIS })),
+            "{second:?}"
+        );
     }
 }

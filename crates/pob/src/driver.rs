@@ -1,5 +1,6 @@
 //! Runs a machine over a QUIC connection: carries out its actions, tells it what comes in and how late it is.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -82,6 +83,9 @@ pub(crate) trait Surroundings {
 
     /// How far this one is.
     fn tell(&self, _progress: Progress) {}
+
+    /// It has received and sent so many more bytes.
+    fn moved(&self, _received: u64, _sent: u64) {}
 }
 
 impl Surroundings for Membership {
@@ -98,6 +102,10 @@ impl Surroundings for &dyn Background {
     fn background(&self) -> (u64, u64) {
         self.bytes()
     }
+
+    fn moved(&self, received: u64, sent: u64) {
+        Background::moved(*self, received, sent);
+    }
 }
 
 /// Runs `machine` to its end. The peer is told why when it fails.
@@ -109,7 +117,10 @@ pub(crate) async fn run<M: Machine>(
 ) -> Result<(), PobError> {
     let result = run_to_end(connection, control, machine, surroundings).await;
     if let Err(PobError::Violation(violation)) = &result
-        && !matches!(violation, Violation::Refused { .. })
+        && !matches!(
+            violation,
+            Violation::Refused { .. } | Violation::Later { .. } | Violation::Elsewhere(_)
+        )
     {
         let frame = Frame::refuse(violation.reason() as u8, &violation.to_string());
         // The peer may be gone; then there is nobody to tell.
@@ -120,6 +131,8 @@ pub(crate) async fn run<M: Machine>(
         Err(PobError::Violation(Violation::Refused { reason, sentence })) => {
             Err(PobError::Refused { reason, sentence })
         }
+        Err(PobError::Violation(Violation::Elsewhere(address))) => Err(PobError::Elsewhere(address)),
+        Err(PobError::Violation(Violation::Later { millis })) => Err(PobError::Later { millis }),
         other => other,
     }
 }
@@ -131,11 +144,18 @@ async fn run_to_end<M: Machine>(
     surroundings: impl Surroundings,
 ) -> Result<(), PobError> {
     let start = Instant::now();
-    let moment = || Moment {
-        now: start.elapsed().as_micros() as Micros,
-        wire: transport::counters(connection),
-        background: surroundings.background(),
-        slowest_neighbour: surroundings.slowest_neighbour(),
+    let (told_received, told_sent) = (AtomicU64::new(0), AtomicU64::new(0));
+    let moment = || {
+        let wire = transport::counters(connection);
+        let received = wire.received.saturating_sub(told_received.swap(wire.received, Relaxed));
+        let sent = wire.sent.saturating_sub(told_sent.swap(wire.sent, Relaxed));
+        surroundings.moved(received, sent);
+        Moment {
+            now: start.elapsed().as_micros() as Micros,
+            wire,
+            background: surroundings.background(),
+            slowest_neighbour: surroundings.slowest_neighbour(),
+        }
     };
     let mut payload = Payload::default();
     let mut actions = Vec::new();

@@ -19,6 +19,10 @@ pub enum PobError {
     NoPeerKey,
     #[error("the connection broke in the middle of the measurement: {0}. Try again")]
     Connection(String),
+    #[error("it is not this node's turn yet: dial again in {millis} ms")]
+    Later { millis: u32 },
+    #[error("this node is measured at {0}: dial there")]
+    Elsewhere(SocketAddr),
     #[error("the peer refused: {sentence} (reason {reason})")]
     Refused { reason: u8, sentence: String },
     #[error(transparent)]

@@ -1,5 +1,7 @@
 //! The control messages and how they are framed on the control stream: a little-endian u16 length, then borsh.
 
+use std::net::{IpAddr, SocketAddr};
+
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::protocol::Violation;
@@ -60,6 +62,10 @@ pub enum Frame {
     Countersign { signature: [u8; 64] },
     /// C: the seed.
     Reveal { seed: [u8; 32] },
+    /// C, instead of Commit: it is not this node's turn yet; dial again in so many milliseconds.
+    Later { millis: u32 },
+    /// C, instead of Commit: dial here, where somebody has the same key. IPv6 (IPv4 mapped) and port.
+    Elsewhere { address: [u8; 16], port: u16 },
 }
 
 impl Frame {
@@ -72,6 +78,18 @@ impl Frame {
         Self::Refuse {
             reason,
             sentence: sentence[..end].to_owned(),
+        }
+    }
+
+    /// Tells where to dial instead.
+    pub fn elsewhere(address: SocketAddr) -> Self {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        Self::Elsewhere {
+            address: ip.octets(),
+            port: address.port(),
         }
     }
 
@@ -102,6 +120,8 @@ impl Frame {
             Self::Receipt { .. } => "Receipt",
             Self::Countersign { .. } => "Countersign",
             Self::Reveal { .. } => "Reveal",
+            Self::Later { .. } => "Later",
+            Self::Elsewhere { .. } => "Elsewhere",
         }
     }
 }

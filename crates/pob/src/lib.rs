@@ -28,13 +28,15 @@ pub mod wire;
 mod challenger;
 mod driver;
 mod neighbours;
+mod network;
 mod prover;
 mod tls;
 mod transport;
 
-pub use challenger::{Challenger, Claim, Config, Decision, Policy};
+pub use challenger::{Challenger, Claim, Config, Decision, LONGEST_HOLD, Permit, Policy};
 pub use error::PobError;
 pub use identity::Identity;
 pub use lumora_core::reason::Reason;
+pub use network::Network;
 pub use prover::{Background, NoBackground, Request, measure};
 pub use receipt::{DirectionResult, Receipt, SignedReceipt};

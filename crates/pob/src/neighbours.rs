@@ -4,29 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::network::Network;
 use crate::protocol::Progress;
-
-/// A /24 of IPv4 or a /48 of IPv6: what one connection to the Internet is commonly given at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Network {
-    V4([u8; 3]),
-    V6([u8; 6]),
-}
-
-impl Network {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => {
-                let [a, b, c, _] = address.octets();
-                Self::V4([a, b, c])
-            }
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f])
-            }
-        }
-    }
-}
 
 type Members = HashMap<Network, HashMap<u64, Progress>>;
 

@@ -51,6 +51,9 @@ impl Default for Request {
 pub trait Background: Send + Sync + 'static {
     /// Bytes received and sent for others since some start, ever growing.
     fn bytes(&self) -> (u64, u64);
+
+    /// The measurement itself has received and sent so many more bytes of the IP layer.
+    fn moved(&self, _received: u64, _sent: u64) {}
 }
 
 /// Nothing else uses the link.
@@ -64,7 +67,7 @@ impl Background for NoBackground {
 
 /// Has the link between here and the challenger at `target` measured. The challenger must prove `challenger_key`.
 ///
-/// The receipt is signed by both, and has been replayed from the revealed seed. Takes about half a second, on long paths
+/// Where the challenger names another process that has the same key, that one is dialled. The receipt is signed by both, and has been replayed from the revealed seed. Takes about half a second, on long paths
 /// two.
 pub async fn measure(
     target: SocketAddr,
@@ -73,7 +76,11 @@ pub async fn measure(
     request: Request,
 ) -> Result<SignedReceipt, PobError> {
     let machine = |asked| protocol::Prover::new(identity.clone(), asked);
-    with_machine(target, challenger_key, identity, request, machine).await
+    match with_machine(target, challenger_key, identity, request.clone(), machine).await {
+        // Once, and to nobody but who has the same key: it cannot be sent round in circles.
+        Err(PobError::Elsewhere(other)) => with_machine(other, challenger_key, identity, request, machine).await,
+        outcome => outcome,
+    }
 }
 
 /// A prover's machine, honest or not.
@@ -127,8 +134,10 @@ pub(crate) async fn with_machine<M: Signing>(
     let result = be_measured(&connection, challenger_key, identity, request, machine).await;
     let code = if result.is_ok() { CLOSE_DONE } else { CLOSE_FAILED };
     connection.close(code, b"");
-    // The close is one packet; it is out when the endpoint is idle.
-    let _ = tokio::time::timeout(Duration::from_millis(200), endpoint.wait_idle()).await;
+    // The close is one packet; it is out when the endpoint is idle. The receipt need not wait for it.
+    tokio::spawn(async move {
+        let _ = tokio::time::timeout(Duration::from_millis(200), endpoint.wait_idle()).await;
+    });
     result
 }
 

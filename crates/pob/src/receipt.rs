@@ -4,6 +4,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use lumora_core::reason::Reason;
+use lumora_core::schedule::{self, NetworkTag};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -102,12 +103,20 @@ pub struct Receipt {
     pub seed_commitment: [u8; 32],
     /// The challenger's clock at the start.
     pub unix_timestamp: i64,
+    /// Tells which measurements came from behind one network ([`schedule::network_tag`]); zero where nobody asks.
+    #[serde(serialize_with = "as_hex")]
+    pub network: NetworkTag,
+    /// In which pass of the round it began at the instant of its network; [`Receipt::UNSCHEDULED`] where it began when the
+    /// node came.
+    pub pass: u8,
     /// A [`Reason`]'s code: why the figures are what they are.
     pub reason: u8,
 }
 
 impl Receipt {
-    pub const VERSION: u8 = 1;
+    pub const VERSION: u8 = 2;
+    /// The pass of a measurement that was not tied to an instant.
+    pub const UNSCHEDULED: u8 = u8::MAX;
 
     pub fn context(&self) -> Context {
         Context {
@@ -141,6 +150,9 @@ impl Receipt {
         }
         if Reason::from_code(self.reason).is_none() {
             return Err(ReceiptError::UnknownReason(self.reason));
+        }
+        if self.pass >= schedule::PASSES && self.pass != Self::UNSCHEDULED {
+            return Err(ReceiptError::UnknownPass(self.pass));
         }
         for (direction, result) in [(Direction::Down, &self.down), (Direction::Up, &self.up)] {
             if !self.is_measured() {
@@ -273,6 +285,8 @@ pub enum ReceiptError {
     Version(u8),
     #[error("its reason code {0} is unknown")]
     UnknownReason(u8),
+    #[error("a round has no pass {0}")]
+    UnknownPass(u8),
     #[error("it says that the measurement failed, and yet counts bytes ({0:?})")]
     FailedButCounted(Direction),
     #[error("{direction:?}: it states {stated} kbit/s where its bytes and time give {computed}")]

@@ -7,8 +7,8 @@ use lumora_pob::lab::cheat::{Attempt, Cheat, attempt};
 use lumora_pob::receipt::{Context, replay};
 use lumora_pob::transcript::{self, Transcript};
 use lumora_pob::{
-    Challenger, Claim, Config, Decision, DirectionResult, Identity, PobError, Reason, Receipt, Request, SignedReceipt,
-    chunk, keystream,
+    Challenger, Claim, Config, Decision, DirectionResult, Identity, Permit, PobError, Reason, Receipt, Request,
+    SignedReceipt, chunk, keystream,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -20,7 +20,7 @@ async fn try_it(cheat: Cheat) -> (Attempt, SignedReceipt) {
     let challenger = Challenger::bind(([127, 0, 0, 1], 0).into(), Identity::generate(), Config::default()).unwrap();
     let (address, key) = (challenger.local_addr().unwrap(), challenger.key());
     let (sender, mut receipts) = mpsc::channel(4);
-    let everybody = |_: Claim| async { Decision::Allow { limit_kbps: LIMIT_KBPS } };
+    let everybody = |_: Claim| async { Decision::Allow(Permit::up_to(LIMIT_KBPS)) };
     tokio::spawn(async move { challenger.serve(everybody, sender).await });
     let attempt = attempt(address, key, &Identity::generate(), Request::default(), cheat).await;
     (attempt, receipts.recv().await.unwrap())
@@ -125,6 +125,8 @@ fn made_up(kbps: u32) -> SignedReceipt {
         transcript_root: transcript::root(chunks, &down, chunks, &up),
         seed_commitment,
         unix_timestamp: 0,
+        network: [0; 8],
+        pass: Receipt::UNSCHEDULED,
         reason: Reason::None as u8,
     };
     SignedReceipt {

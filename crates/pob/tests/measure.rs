@@ -8,7 +8,8 @@ use std::time::Duration;
 use lumora_pob::lab::{Link, Relay, Shape, cleanup_stale};
 use lumora_pob::receipt::replay;
 use lumora_pob::{
-    Background, Challenger, Claim, Config, Decision, Identity, PobError, Reason, Request, SignedReceipt, measure,
+    Background, Challenger, Claim, Config, Decision, Identity, Permit, PobError, Reason, Request, SignedReceipt,
+    measure,
 };
 use tokio::sync::{Mutex, mpsc};
 
@@ -26,7 +27,21 @@ fn serve(
     config: Config,
     decide: impl Fn(Claim) -> Decision + Send + Sync + 'static,
 ) -> Served {
-    let challenger = Challenger::bind(address.into(), Identity::generate(), config).unwrap();
+    serve_with(&Identity::generate(), address.into(), config, decide)
+}
+
+/// On loopback, with a key that others have too.
+fn serve_as(identity: &Identity, decide: impl Fn(Claim) -> Decision + Send + Sync + 'static) -> Served {
+    serve_with(identity, LOOPBACK.into(), Config::default(), decide)
+}
+
+fn serve_with(
+    identity: &Identity,
+    address: SocketAddr,
+    config: Config,
+    decide: impl Fn(Claim) -> Decision + Send + Sync + 'static,
+) -> Served {
+    let challenger = Challenger::bind(address, identity.clone(), config).unwrap();
     let (address, key) = (challenger.local_addr().unwrap(), challenger.key());
     let (sender, receipts) = mpsc::channel(16);
     let decide = Arc::new(decide);
@@ -58,7 +73,7 @@ async fn patiently(served: &mut Served, target: SocketAddr, identity: &Identity,
 }
 
 fn everybody(_: Claim) -> Decision {
-    Decision::Allow { limit_kbps: u32::MAX }
+    Decision::Allow(Permit::up_to(u32::MAX))
 }
 
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
@@ -108,7 +123,7 @@ async fn both_sides_get_the_same_receipt_and_it_holds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_lower_limit_of_the_two_is_kept_and_attested() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let mut served = serve(LOOPBACK, Config::default(), |_| Decision::Allow { limit_kbps: 20_000 });
+    let mut served = serve(LOOPBACK, Config::default(), |_| Decision::Allow(Permit::up_to(20_000)));
     for (own, expected) in [(8_000, 8_000), (50_000, 20_000)] {
         // Never above; and at it, unless this machine is too busy for a moment.
         let mut reached = false;
@@ -246,6 +261,58 @@ async fn the_policy_sees_who_claims_what_and_its_refusal_reaches_the_node() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_comes_early_is_sent_away_or_held_until_its_instant() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let hold = Duration::from_millis(700);
+    let mut served = serve(LOOPBACK, Config::default(), move |claim| match claim.round {
+        0 => Decision::Later { millis: 4_321 },
+        _ => Decision::Allow(Permit {
+            network: [3; 8],
+            instant: Some((1, tokio::time::Instant::now() + hold)),
+            ..Permit::up_to(20_000)
+        }),
+    });
+    let identity = Identity::generate();
+    let early = measure(served.address, served.key, &identity, Request::default()).await;
+    assert!(matches!(early, Err(PobError::Later { millis: 4_321 })), "{early:?}");
+    assert!(served.receipts.try_recv().is_err());
+
+    let began = std::time::Instant::now();
+    let request = Request {
+        round: 1,
+        ..Request::default()
+    };
+    let target = served.address;
+    let receipt = patiently(&mut served, target, &identity, request).await.receipt;
+    assert!(began.elapsed() >= hold);
+    assert_eq!((receipt.network, receipt.pass), ([3; 8], 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_is_sent_on_once_and_only_to_somebody_with_the_same_key() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let identity = Identity::generate();
+    let mut worker = serve_as(&identity, everybody);
+    let (there, stranger) = (worker.address, serve(LOOPBACK, Config::default(), everybody));
+    let door = serve_as(&identity, move |claim| Decision::Elsewhere {
+        address: if claim.round == 0 { there } else { stranger.address },
+    });
+    let in_circles = serve_as(&identity, move |_| Decision::Elsewhere { address: door.address });
+    let request = |round| Request {
+        round,
+        limit_kbps: 20_000,
+        ..Request::default()
+    };
+    let prover = Identity::generate();
+    let signed = patiently(&mut worker, door.address, &prover, request(0)).await;
+    assert_eq!(signed.receipt.challenger_key, identity.public());
+    let elsewhere = measure(door.address, identity.public(), &prover, request(1)).await;
+    assert!(matches!(elsewhere, Err(PobError::Connect { .. })), "{elsewhere:?}");
+    let circles = measure(in_circles.address, identity.public(), &prover, request(0)).await;
+    assert!(matches!(circles, Err(PobError::Elsewhere(_))), "{circles:?}");
 }
 
 #[tokio::test]

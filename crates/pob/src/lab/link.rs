@@ -120,14 +120,20 @@ impl Link {
     /// Bytes of whole Ethernet frames that went over the link so far: towards the node, and from it. As the host's end
     /// counts them.
     pub fn frame_bytes(&self) -> Result<(u64, u64), LabError> {
-        let read = |counter: &str| {
-            let path = format!("/sys/class/net/{}/statistics/{counter}", host_interface(self.index));
+        self.counters()()
+    }
+
+    /// [`Link::frame_bytes`] for another thread; fails once the link is gone.
+    pub fn counters(&self) -> impl Fn() -> Result<(u64, u64), LabError> + Send + 'static {
+        let interface = host_interface(self.index);
+        let read = move |counter: &str| {
+            let path = format!("/sys/class/net/{interface}/statistics/{counter}");
             let text = std::fs::read_to_string(&path).map_err(LabError::Counter)?;
             text.trim()
                 .parse()
                 .map_err(|error| LabError::Counter(io::Error::other(format!("{path}: {error}"))))
         };
-        Ok((read("tx_bytes")?, read("rx_bytes")?))
+        move || Ok((read("tx_bytes")?, read("rx_bytes")?))
     }
 
     fn inside(&self, arguments: &[&str]) -> Result<(), LabError> {

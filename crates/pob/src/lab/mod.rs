@@ -2,9 +2,11 @@
 //! allows it ([`Link`]), else a relay in user space ([`Relay`]); and nodes that [`cheat`].
 
 pub mod cheat;
+mod forward;
 mod link;
 mod relay;
 
+pub use forward::forward;
 pub use link::{Link, cleanup_stale};
 pub use relay::{Relay, Shape};
 

@@ -1,6 +1,7 @@
 //! The challenger's machine: from the commitment to the countersigned receipt.
 
 use lumora_core::reason::Reason;
+use lumora_core::schedule::NetworkTag;
 
 use super::punctuality::{self, Punctuality};
 use super::receiver::Receiver;
@@ -26,6 +27,10 @@ pub struct Terms {
     pub seed: [u8; 32],
     /// The wall clock.
     pub unix_timestamp: i64,
+    /// Which network the node dials from; see [`Receipt::network`].
+    pub network: NetworkTag,
+    /// See [`Receipt::pass`].
+    pub pass: u8,
     /// How long the steady state is watched.
     pub window_us: Micros,
 }
@@ -173,6 +178,8 @@ impl Challenger {
             transcript_root: [0; 32],
             seed_commitment: self.commitment,
             unix_timestamp: self.terms.unix_timestamp,
+            network: self.terms.network,
+            pass: self.terms.pass,
             reason: Reason::Aborted as u8,
         }
     }

@@ -4,6 +4,7 @@
 //! ```text
 //! prover                                     challenger
 //!   Hello (node, epoch, round, limit) ------>
+//!                                     <------ (Later, and it ends here: it is not the node's turn yet)
 //!                                     <------ Commit (SHA-256(seed), signed; limit)
 //!   Pong                       <-- 4 times --> Ping (no waiting for the pong before)
 //!   Answer per chunk           <------------- Down: keystream; DownEnd
@@ -36,6 +37,8 @@
 //! **Neighbours.** Measurements of one network at one time by one challenger are watched together: each counts from when
 //! all have filled the link, and goes on until all have enough. So their rates add up to the link's.
 //!
+//! Where they have different challengers, the policy has them begin at the same instant, and holds a node that comes early.
+//!
 //! **What is not attested.** A window whose halves differ by more than a sixth: the link was not full all the time. Or one
 //! during which a side was not scheduled when it should have sent or received (it says by how much): a busy machine
 //! would pass for a slow link. Both are inconclusive.
@@ -47,6 +50,8 @@ mod receiver;
 mod sender;
 #[cfg(test)]
 mod tests;
+
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -206,6 +211,10 @@ pub enum Violation {
     CommitmentSignature,
     #[error("the prover did not sign the receipt as it stands")]
     Countersignature,
+    #[error("it is not this node's turn yet: dial again in {millis} ms")]
+    Later { millis: u32 },
+    #[error("this node is measured at {0}: dial there")]
+    Elsewhere(SocketAddr),
     #[error("the peer ended the measurement: {sentence}")]
     Refused { reason: u8, sentence: String },
     #[error("the receipt does not hold: {0}")]

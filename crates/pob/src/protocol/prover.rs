@@ -1,5 +1,7 @@
 //! The prover's machine: from Hello to the checked receipt.
 
+use std::net::Ipv6Addr;
+
 use sha2::{Digest, Sha256};
 
 use super::punctuality::Punctuality;
@@ -274,6 +276,11 @@ impl Machine for Prover {
         }
         match (&mut self.state, event) {
             (_, Event::Frame(Frame::Refuse { reason, sentence })) => Err(Violation::Refused { reason, sentence }),
+            (State::AwaitCommit, Event::Frame(Frame::Elsewhere { address, port })) => {
+                let address = Ipv6Addr::from(address).to_canonical();
+                Err(Violation::Elsewhere((address, port).into()))
+            }
+            (State::AwaitCommit, Event::Frame(Frame::Later { millis })) => Err(Violation::Later { millis }),
             (State::Done, _) => Ok(()),
             (State::Start, _) => {
                 let Context {

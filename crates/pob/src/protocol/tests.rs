@@ -143,6 +143,8 @@ fn machines(setup: &Setup<'_>) -> (Challenger, Prover) {
         limit_kbps,
         seed: setup.seed,
         unix_timestamp,
+        network: [7; 8],
+        pass: 1,
         window_us: LONGEST_WINDOW_US,
     };
     let asked = Asked {
@@ -861,6 +863,8 @@ fn any_frame() -> impl Strategy<Value = Frame> {
             limit_kbps
         }),
         (any::<u8>(), ".{0,40}").prop_map(|(reason, sentence)| Frame::Refuse { reason, sentence }),
+        any::<u32>().prop_map(|millis| Frame::Later { millis }),
+        (any::<std::net::SocketAddr>()).prop_map(Frame::elsewhere),
         (bytes(), signature(), any::<u32>(), any::<i64>()).prop_map(
             |(seed_commitment, signature, limit_kbps, unix_timestamp)| {
                 Frame::Commit {
