@@ -1,16 +1,18 @@
 //! Ends a job and gives back what is left.
 
-use anchor_lang::{
-    cpi::{CpiSeed, verify_program_address},
-    prelude::*,
-};
+use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
 use lumora_interface::{
     self_call,
     tokens::{self, Payment},
 };
 
-use crate::{constants::VERSION, error::TasksError, events::JobClosed, state::Job};
+use crate::{
+    constants::VERSION,
+    error::TasksError,
+    events::JobClosed,
+    state::{Escrow, Job},
+};
 
 /// Accounts of `close_job`.
 #[event_cpi]
@@ -46,15 +48,10 @@ pub(crate) fn handler(ctx: &mut Context<CloseJob>) -> Result<()> {
     let done = accounts.job.settled_shards == accounts.job.shard_count || now >= accounts.job.deadline;
     let is_empty = accounts.job.live_assignments == 0 && accounts.job.tombstones == 0;
     require!(done && is_empty, TasksError::JobNotDone);
-    verify_program_address(
-        &[b"escrow", address.as_ref(), &[accounts.job.escrow_bump]],
-        ctx.program_id,
-        accounts.escrow.address(),
-    )
-    .map_err(|_| TasksError::WrongEscrow)?;
+    let escrow = Escrow::of(&accounts.job, accounts.escrow.account(), ctx.program_id)?;
 
     // Whatever somebody sent to the escrow by mistake goes to the client too: it could not be closed otherwise.
-    let amount = tokens::amount(accounts.escrow.account());
+    let amount = escrow.amount();
     let job = &accounts.job;
     let owed = job.unspendable().ok_or(TasksError::Invariant)?;
     let surplus = amount.checked_sub(owed).ok_or(TasksError::Invariant)?;
@@ -71,22 +68,11 @@ pub(crate) fn handler(ctx: &mut Context<CloseJob>) -> Result<()> {
         log_head: job.log_head,
         log_length: job.log_length,
     };
-    let (client, id) = (job.client, job.id.to_le_bytes());
-    tokens::pay_out(
-        accounts.escrow.account(),
-        job.account(),
-        &[
-            CpiSeed::from(b"job".as_slice()),
-            CpiSeed::from(client.as_array()),
-            CpiSeed::from(&id),
-            CpiSeed::from(&[job.bump]),
-        ],
-        &[Payment {
-            to: accounts.client_tokens.account(),
-            amount,
-        }],
-        Some(accounts.client.account()),
-    )?;
+    let rest = Payment {
+        to: accounts.client_tokens.account(),
+        amount,
+    };
+    escrow.pay(&[rest], Some(accounts.client.account()))?;
     self_call::record(
         &event,
         ctx.accounts.event_authority.account(),

@@ -1,9 +1,6 @@
 //! Gives back what can no longer be spent, while some of the work is still to be judged.
 
-use anchor_lang::{
-    cpi::{CpiSeed, verify_program_address},
-    prelude::*,
-};
+use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
 use lumora_core::units::Seconds;
 use lumora_interface::{
@@ -11,7 +8,12 @@ use lumora_interface::{
     tokens::{self, Payment},
 };
 
-use crate::{constants::VERSION, error::TasksError, events::JobRefunded, state::Job};
+use crate::{
+    constants::VERSION,
+    error::TasksError,
+    events::JobRefunded,
+    state::{Escrow, Job},
+};
 
 /// Accounts of `refund_job`.
 #[event_cpi]
@@ -42,12 +44,6 @@ pub(crate) fn handler(ctx: &mut Context<RefundJob>) -> Result<()> {
     let address = *accounts.job.address();
     // Before, every free replica may still be taken and earn its price.
     require!(accounts.job.is_closed_for_claims(Seconds(now)), TasksError::RefundEarly);
-    verify_program_address(
-        &[b"escrow", address.as_ref(), &[accounts.job.escrow_bump]],
-        ctx.program_id,
-        accounts.escrow.address(),
-    )
-    .map_err(|_| TasksError::WrongEscrow)?;
     let job = &mut *accounts.job;
     let amount = job.unspendable().ok_or(TasksError::Invariant)?;
     require!(amount > 0, TasksError::NothingToRefund);
@@ -62,23 +58,11 @@ pub(crate) fn handler(ctx: &mut Context<RefundJob>) -> Result<()> {
     let record = job.record(&event);
     job.invariant()?;
 
-    let job = &accounts.job;
-    let (client, id) = (job.client, job.id.to_le_bytes());
-    tokens::pay_out(
-        accounts.escrow.account(),
-        job.account(),
-        &[
-            CpiSeed::from(b"job".as_slice()),
-            CpiSeed::from(client.as_array()),
-            CpiSeed::from(&id),
-            CpiSeed::from(&[job.bump]),
-        ],
-        &[Payment {
-            to: accounts.client_tokens.account(),
-            amount,
-        }],
-        None,
-    )?;
+    let refund = Payment {
+        to: accounts.client_tokens.account(),
+        amount,
+    };
+    Escrow::of(&accounts.job, accounts.escrow.account(), ctx.program_id)?.pay(&[refund], None)?;
     self_call::send(
         &record,
         ctx.accounts.event_authority.account(),

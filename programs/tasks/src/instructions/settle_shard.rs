@@ -1,10 +1,6 @@
 //! Pays those whose results agree, if they are more than half of the replicas.
 
-use anchor_lang::{
-    AccountClose, AnchorAccount,
-    cpi::{CpiSeed, verify_program_address},
-    prelude::*,
-};
+use anchor_lang::{AccountClose, AnchorAccount, prelude::*};
 use anchor_spl::token::Token;
 use lumora_core::{
     rounds::Shard,
@@ -20,7 +16,7 @@ use crate::{
     constants::VERSION,
     error::TasksError,
     events::ShardSettled,
-    state::{Assignment, Job, Outcome, Work, for_each_sibling, set_shard_state, shard_state},
+    state::{Assignment, Escrow, Job, Outcome, Work, for_each_sibling, set_shard_state, shard_state},
 };
 
 /// Accounts that are passed for each assigned replica after the declared ones: assignment, record of work, LMR token
@@ -198,14 +194,7 @@ fn pay(
     payments: &[Option<Payment>; MAX_REPLICAS as usize],
     fees: u64,
 ) -> Result<()> {
-    let job = &accounts.job;
-    let (client, id) = (job.client, job.id.to_le_bytes());
-    verify_program_address(
-        &[b"escrow", job.address().as_ref(), &[job.escrow_bump]],
-        program_id,
-        accounts.escrow.address(),
-    )
-    .map_err(|_| TasksError::WrongEscrow)?;
+    let escrow = Escrow::of(&accounts.job, accounts.escrow.account(), program_id)?;
     let mut list = [Payment {
         to: accounts.treasury.account(),
         amount: fees,
@@ -215,16 +204,5 @@ fn pay(
         list[length] = *payment;
         length += 1;
     }
-    tokens::pay_out(
-        accounts.escrow.account(),
-        job.account(),
-        &[
-            CpiSeed::from(b"job".as_slice()),
-            CpiSeed::from(client.as_array()),
-            CpiSeed::from(&id),
-            CpiSeed::from(&[job.bump]),
-        ],
-        &list[..length],
-        None,
-    )
+    escrow.pay(&list[..length], None)
 }

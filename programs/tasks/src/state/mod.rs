@@ -2,12 +2,14 @@
 
 mod assignment;
 mod config;
+mod escrow;
 mod job;
 mod verdict;
 mod work;
 
 pub use assignment::*;
 pub use config::*;
+pub use escrow::*;
 pub use job::*;
 pub use verdict::*;
 pub use work::*;
