@@ -258,7 +258,7 @@ pub enum Error {
     #[error("the HTTP client could not be set up: {source}")]
     Client {
         /// Why.
-        source: reqwest::Error,
+        source: rustls::Error,
     },
     /// The contact is missing or is not one.
     #[error(

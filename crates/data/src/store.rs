@@ -42,69 +42,17 @@ pub struct Store {
 impl Store {
     /// A store in a folder, which is created when it is missing. Several processes may share it.
     pub fn local(folder: impl AsRef<Path>) -> Result<Self> {
-        let folder = folder.as_ref();
-        std::fs::create_dir_all(folder).map_err(|source| Error::file("create the store folder", folder, source))?;
-        let objects = LocalFileSystem::new_with_prefix(folder).map_err(|source| Error::Store {
-            what: format!("open {}", folder.display()),
-            source,
-        })?;
-        Ok(Self::new(Arc::new(objects)))
+        Ok(Self::new(open_folder(folder.as_ref())?))
     }
 
-    /// The store that a person names: a folder (`data/store`, `file:///srv/store`), a bucket of S3 or whatever speaks its
-    /// protocol (`s3://bucket/prefix`; endpoint, region and keys in the environment, as `AWS_ENDPOINT`, `AWS_REGION`,
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), or a web server with the folder (`https://example.org/store`).
+    /// The store that a person names, as [`open_objects`] takes it, with the settings of the environment.
     pub fn open(place: &str) -> Result<Self> {
         Self::open_with(place, std::env::vars())
     }
 
     /// As [`Store::open`], with these settings for S3 instead of the environment's. Those of other things are ignored.
     pub fn open_with(place: &str, settings: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
-        let failed = |source| Error::Store {
-            what: format!("open {place}"),
-            source,
-        };
-        let url = match Url::parse(place) {
-            Ok(url) if place.contains("://") => url,
-            _ => return Self::local(place),
-        };
-        let retry = RetryConfig {
-            max_retries: 3,
-            retry_timeout: PATIENCE,
-            ..RetryConfig::default()
-        };
-        match url.scheme() {
-            "file" => Self::local(url.to_file_path().map_err(|()| Error::UnknownStore {
-                place: place.to_owned(),
-            })?),
-            "s3" | "s3a" => {
-                let mut builder = AmazonS3Builder::new().with_url(place).with_retry(retry);
-                for (name, value) in settings {
-                    let name = name.to_ascii_lowercase();
-                    if let (true, Ok(key)) = (name.starts_with("aws_"), name.parse::<AmazonS3ConfigKey>()) {
-                        builder = builder.with_config(key, value);
-                    }
-                }
-                let bucket = builder.build().map_err(failed)?;
-                let prefix = ObjectPath::from_url_path(url.path()).map_err(|error| failed(error.into()))?;
-                Ok(Self::new(Arc::new(PrefixStore::new(bucket, prefix))))
-            }
-            "http" | "https" => {
-                let options = ClientOptions::new()
-                    .with_allow_http(url.scheme() == "http")
-                    .with_connect_timeout(PATIENCE);
-                let server = HttpBuilder::new()
-                    .with_url(place)
-                    .with_client_options(options)
-                    .with_retry(retry)
-                    .build()
-                    .map_err(failed)?;
-                Ok(Self::new(Arc::new(server)))
-            }
-            _ => Err(Error::UnknownStore {
-                place: place.to_owned(),
-            }),
-        }
+        Ok(Self::new(open_objects(place, settings)?))
     }
 
     /// A store in any back end.
@@ -258,6 +206,67 @@ impl Store {
             }),
         }
     }
+}
+
+/// The back end that a person names: a folder (`data/store`, `file:///srv/store`), a bucket of S3 or whatever speaks its
+/// protocol (`s3://bucket/prefix`; endpoint, region and keys in `settings`, as `AWS_ENDPOINT`, `AWS_REGION`,
+/// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), or a web server with the folder (`https://example.org/store`). Settings of
+/// other things are ignored.
+pub fn open_objects(place: &str, settings: impl IntoIterator<Item = (String, String)>) -> Result<Arc<dyn ObjectStore>> {
+    let failed = |source| Error::Store {
+        what: format!("open {place}"),
+        source,
+    };
+    let url = match Url::parse(place) {
+        Ok(url) if place.contains("://") => url,
+        _ => return open_folder(Path::new(place)),
+    };
+    let retry = RetryConfig {
+        max_retries: 3,
+        retry_timeout: PATIENCE,
+        ..RetryConfig::default()
+    };
+    match url.scheme() {
+        "file" => open_folder(&url.to_file_path().map_err(|()| Error::UnknownStore {
+            place: place.to_owned(),
+        })?),
+        "s3" | "s3a" => {
+            let mut builder = AmazonS3Builder::new().with_url(place).with_retry(retry);
+            for (name, value) in settings {
+                let name = name.to_ascii_lowercase();
+                if let (true, Ok(key)) = (name.starts_with("aws_"), name.parse::<AmazonS3ConfigKey>()) {
+                    builder = builder.with_config(key, value);
+                }
+            }
+            let bucket = builder.build().map_err(failed)?;
+            let prefix = ObjectPath::from_url_path(url.path()).map_err(|error| failed(error.into()))?;
+            Ok(Arc::new(PrefixStore::new(bucket, prefix)))
+        }
+        "http" | "https" => {
+            let options = ClientOptions::new()
+                .with_allow_http(url.scheme() == "http")
+                .with_connect_timeout(PATIENCE);
+            let server = HttpBuilder::new()
+                .with_url(place)
+                .with_client_options(options)
+                .with_retry(retry)
+                .build()
+                .map_err(failed)?;
+            Ok(Arc::new(server))
+        }
+        _ => Err(Error::UnknownStore {
+            place: place.to_owned(),
+        }),
+    }
+}
+
+fn open_folder(folder: &Path) -> Result<Arc<dyn ObjectStore>> {
+    std::fs::create_dir_all(folder).map_err(|source| Error::file("create the store folder", folder, source))?;
+    let objects = LocalFileSystem::new_with_prefix(folder).map_err(|source| Error::Store {
+        what: format!("open {}", folder.display()),
+        source,
+    })?;
+    Ok(Arc::new(objects))
 }
 
 fn pointer(name: &str) -> ObjectPath {

@@ -12,11 +12,12 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 use crate::{
+    allowance::Allowance,
     clock::Clock,
     config::NodeConfig,
     error::{Error, Result},
     event::{Event, Events},
-    gate::Gate,
+    link::Link,
     state::State,
     status::Notes,
 };
@@ -73,25 +74,47 @@ pub(crate) struct Agent {
     pub clock: Clock,
     pub state: State,
     pub events: Events,
-    pub gate: Gate,
+    pub link: Link,
+    pub allowance: Allowance,
     pub notes: Notes,
 }
 
 impl Agent {
     /// Reads keys and network, and opens the state.
     pub async fn new(config: NodeConfig, connection: Connection, events: Events) -> Result<Self> {
+        let (folder, report) = (config.data_dir.clone(), config.data_dir.join("status.json"));
+        let open = |network_id: &[u8; 32], node: &Address| State::open(&folder, network_id, node);
+        Self::with_state(config, connection, events, open, Notes::new(report)).await
+    }
+
+    /// For single steps on the owner's command, beside an agent that may be running: leaves its folder alone.
+    pub async fn by_hand(config: NodeConfig, connection: Connection) -> Result<Self> {
+        let events = Events::to(std::io::sink());
+        Self::with_state(config, connection, events, |_, _| State::in_memory(), Notes::nowhere()).await
+    }
+
+    async fn with_state(
+        config: NodeConfig,
+        connection: Connection,
+        events: Events,
+        open: impl FnOnce(&[u8; 32], &Address) -> Result<State>,
+        notes: Notes,
+    ) -> Result<Self> {
         let keys = Keys::load(&config)?;
         let (node, _) = registry::node_address(&keys.owner_address, config.index);
         let network: Network = connection.fetch(&registry::NETWORK).await?;
-        let state = State::open(&config.data_dir, &network.network_id, &node)?;
+        let state = open(&network.network_id, &node)?;
+        let clock = Clock::new(connection.clone()).await?;
+        let link = Link::new(config.limits.rate_kbps, config.limits.interface.clone());
         Ok(Self {
             sender: Sender::new(connection.clone(), keys.operator.clone()),
-            clock: Clock::new(connection.clone()).await?,
-            notes: Notes::new(config.data_dir.join("status.json")),
+            notes,
+            allowance: Allowance::new(config.limits.clone(), clock.now(), &state).await?,
+            clock,
+            link,
             config: Arc::new(config),
             keys: Arc::new(keys),
             network_id: network.network_id,
-            gate: Gate::new(),
             connection,
             node,
             state,

@@ -11,7 +11,10 @@ use lumora_interface::Address;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    plan::allowance::{Hours, UtcOffset},
+};
 
 /// Configuration of a node, as read from a TOML or JSON file. Relative paths count from the working directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,13 +83,48 @@ pub struct Place {
 }
 
 /// The provider's own limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Rate that the provider is willing to share, kbit/s; measurements stay below it too.
     pub rate_kbps: u32,
     /// Shards worked on at the same time.
     pub shards: u16,
+    /// Hours in which the node takes work and is measured, as `["mon-fri 22:00-07:00", "sat,sun 00:00-24:00"]`; always, if
+    /// there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hours: Vec<Hours>,
+    /// The offset from UTC that the hours and the month go by, as `+02:00`; by default the machine's time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utc_offset: Option<UtcOffset>,
+    /// Gigabytes (10^9 bytes, both directions) that the node may move in a month; as many as it likes, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monthly_gb: Option<u32>,
+    /// Day of the month, 1 to 28, on which the volume starts anew.
+    #[serde(default = "first")]
+    pub month_begins: u8,
+    /// Whether the link is paid for by volume; then the node leaves it alone. By default it finds out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metered: Option<bool>,
+    /// The network interface that the owner's traffic goes over; by default that of the default route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+}
+
+impl Limits {
+    /// A rate and a number of shards at a time, at all hours.
+    pub fn new(rate_kbps: u32, shards: u16) -> Self {
+        Self {
+            rate_kbps,
+            shards,
+            hours: Vec::new(),
+            utc_offset: None,
+            monthly_gb: None,
+            month_begins: first(),
+            metered: None,
+            interface: None,
+        }
+    }
 }
 
 /// An oracle, as this node reaches it.
@@ -128,6 +166,10 @@ pub struct Fetching {
     /// Sites on loopback, private or link-local addresses that jobs may fetch from, as `10.77.0.1:8080`. For tests and
     /// demonstrations: everything private is refused otherwise, so that no job can look into a provider's home network.
     pub private_addresses: Vec<SocketAddr>,
+}
+
+fn first() -> u8 {
+    1
 }
 
 fn one() -> u64 {
@@ -178,6 +220,12 @@ impl NodeConfig {
                 "`limits.shards` must be at least 2: a node fills a part of what it states, and 2 lets it work on one"
                     .into(),
             );
+        }
+        if !(1..=28).contains(&self.limits.month_begins) {
+            return Err("`limits.month_begins` is a day that every month has: 1 to 28".into());
+        }
+        if self.limits.monthly_gb == Some(0) {
+            return Err("`limits.monthly_gb` must be above zero: leave it out for no bound, or pause the node".into());
         }
         if self.measurement.rounds_per_epoch == 0 || self.measurement.challengers_per_round == 0 {
             return Err("`measurement` needs at least one round and one challenger".into());
@@ -254,6 +302,10 @@ mod tests {
         for (from, to, named) in [
             ("rate_kbps = 50000", "rate_kbps = 0", "rate_kbps"),
             ("shards = 2", "shards = 0", "shards"),
+            ("shards = 2", "shards = 2, month_begins = 31", "month_begins"),
+            ("shards = 2", "shards = 2, monthly_gb = 0", "monthly_gb"),
+            ("shards = 2", "shards = 2, hours = [\"all day\"]", "mon-fri 22:00-07:00"),
+            ("shards = 2", "shards = 2, utc_offset = \"CET\"", "+02:00"),
             ("owner_key = \"owner.json\"", "", "owner_key"),
             ("latitude = 52.52", "latitude = 152.52", "latitude"),
             ("data_dir", "datadir", "datadir"),

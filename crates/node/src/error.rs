@@ -78,6 +78,28 @@ pub enum Error {
         /// Which of the owner's nodes.
         index: u16,
     },
+    /// The owner's key is needed and is not in the configuration.
+    #[error("{what} needs the signature of the node's owner {owner}: give `owner_key` in the configuration")]
+    OwnerKeyNeeded {
+        /// What is to be signed.
+        what: &'static str,
+        /// Whose signature.
+        owner: Address,
+    },
+    /// An oracle that the configuration does not know was named.
+    #[error("no oracle {0} is among the `oracles` of the configuration")]
+    UnknownOracle(Address),
+    /// There is no round in which a measurement could count.
+    #[error("{0}")]
+    NotMeasurable(String),
+    /// More bond was asked back than there is.
+    #[error("the node's bond is {bond} base units, so {asked} cannot be asked back. Ask for {bond} or less")]
+    BondTooSmall {
+        /// LMR base units deposited.
+        bond: u64,
+        /// LMR base units asked for.
+        asked: u64,
+    },
     /// The keys on chain are not those of the configuration.
     #[error(
         "node {node} is registered with another {what} ({found}): give `owner_key` so that it can be changed, or use that key"

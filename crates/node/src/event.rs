@@ -8,6 +8,8 @@ use std::{
 use lumora_interface::Address;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::allowance::Stop;
+
 /// Something that happened. Amounts are LMR base units, rates kbit/s, round trips microseconds, times Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -74,6 +76,38 @@ pub enum Event {
         error: String,
         /// Whether it is tried again in this round.
         again: bool,
+    },
+    /// A measurement that is due waits, or is left out if nothing changes before its round is over.
+    MeasurementDelayed {
+        /// Epoch.
+        epoch: u64,
+        /// Round of the epoch.
+        round: u32,
+        /// Name of the reason.
+        reason: String,
+        /// The reason as a sentence.
+        sentence: String,
+    },
+    /// The owner's limits stop the node: it takes no work and is not measured. What it holds it finishes.
+    Paused {
+        /// Why, with its figures.
+        #[serde(flatten)]
+        stop: Stop,
+        /// The same as a sentence.
+        sentence: String,
+    },
+    /// The owner's limits let it go on.
+    Resumed,
+    /// A good part of the month's volume is used up; at 100 % the node stops.
+    VolumeWarning {
+        /// Percent that were reached: 85 or 100.
+        percent: u64,
+        /// Bytes moved this month.
+        used: u64,
+        /// Bytes allowed.
+        allowed: u64,
+        /// Unix time at which the next month begins.
+        turns_at: i64,
     },
     /// The figures of an epoch were proven on chain.
     Proven {

@@ -2,6 +2,8 @@
 //!
 //! - [`run`] is the agent; [`status`] says how a node stands and explains every zero.
 //! - [`NodeConfig`] is what its owner tells it, [`Event`] what it tells the outside.
+//! - [`link`] keeps the node within its limit and out of its owner's way.
+//! - [`owner`] holds single steps on the owner's command: limits, claim, measure, withdraw.
 //! - [`plan`] holds the decisions, pure; [`state`] what must not be forgotten. Everything else carries decisions out.
 
 #![forbid(unsafe_code)]
@@ -9,15 +11,17 @@
 
 pub mod config;
 pub mod event;
+pub mod link;
+pub mod owner;
 pub mod plan;
 pub mod state;
 pub mod status;
 
 mod agent;
+mod allowance;
 mod backoff;
 mod clock;
 mod error;
-mod gate;
 mod measurement;
 mod registration;
 mod rewards;
@@ -65,6 +69,7 @@ pub async fn run_with(config: NodeConfig, events: Events, shutdown: Cancellation
 
     let stop = shutdown.child_token();
     let mut parts = JoinSet::new();
+    parts.spawn(until(stop.clone(), allowance::run(agent.clone())));
     parts.spawn(until(stop.clone(), measurement::run(agent.clone())));
     parts.spawn(until(stop.clone(), rewards::run(agent.clone())));
     parts.spawn(until(stop.clone(), tasks::run(agent.clone())));

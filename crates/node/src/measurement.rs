@@ -11,20 +11,26 @@ use lumora_interface::{
     bandwidth::{Epoch, ORACLE_SET, OracleSet, epoch_address},
     registry::Node,
 };
-use lumora_pob::Request;
+use lumora_pob::{PobError, Request, SignedReceipt};
 
 use crate::{
     agent::Agent,
     backoff::Backoff,
-    error::Result,
+    error::{Error, Result},
     event::Event,
     plan::measurement::{Next, Progress, Schedule, next},
+    status::{Measured, Told},
 };
 
-/// Between closing the gate and the measurement: requests that are on their way end in this time.
+/// Between the pause of fetching and the measurement: what is on its way arrives in this time.
 const QUIET: Duration = Duration::from_millis(150);
 /// Longest measurement; a challenger that drags it out must not cost the round's others their turn.
 const LONGEST: Duration = Duration::from_secs(8);
+
+/// Until it is looked again whether what delays a measurement is over.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Measurements that are told by `status`.
+const REMEMBERED: usize = 5;
 
 /// The epoch being measured and what was done in it.
 struct Current {
@@ -33,6 +39,8 @@ struct Current {
     progress: Progress,
     /// Unix time at which the node registered.
     registered_at: i64,
+    /// The round that was told last to be delayed, and by what.
+    delayed: Option<(u32, Told)>,
 }
 
 /// Is measured, round after round.
@@ -68,8 +76,8 @@ async fn turn(agent: &Agent, current: &mut Option<Current>) -> Result<Duration> 
         return Ok(poll);
     };
     let epoch: Epoch = agent.connection.fetch(&epoch_address(number).0).await?;
-    let (progress, registered_at) = match current.take() {
-        Some(before) if before.epoch.epoch == number => (before.progress, before.registered_at),
+    let (progress, registered_at, delayed) = match current.take() {
+        Some(before) if before.epoch.epoch == number => (before.progress, before.registered_at, before.delayed),
         _ => {
             agent.clock.look().await?;
             let progress = Progress {
@@ -77,7 +85,7 @@ async fn turn(agent: &Agent, current: &mut Option<Current>) -> Result<Duration> 
                 ..Progress::default()
             };
             let node: Node = agent.connection.fetch(&agent.node).await?;
-            (progress, node.registered_at)
+            (progress, node.registered_at, None)
         }
     };
     let current = current.insert(Current {
@@ -85,6 +93,7 @@ async fn turn(agent: &Agent, current: &mut Option<Current>) -> Result<Duration> 
         epoch,
         progress,
         registered_at,
+        delayed,
     });
     let schedule = Schedule {
         set: &current.set,
@@ -94,7 +103,22 @@ async fn turn(agent: &Agent, current: &mut Option<Current>) -> Result<Duration> 
         registered_at: current.registered_at,
     };
     match next(&schedule, &current.progress, agent.clock.now_millis()) {
+        Next::Dial { round, .. } if delay(agent).is_some() => {
+            let delayed = delay(agent).map(|told| (round, told));
+            if let Some((round, told)) = delayed.clone().filter(|_| delayed != current.delayed) {
+                agent.events.emit(&Event::MeasurementDelayed {
+                    epoch: number,
+                    round,
+                    reason: told.code.clone(),
+                    sentence: told.sentence.clone(),
+                });
+                agent.notes.change(|notes| notes.not_measured = Some(told));
+            }
+            current.delayed = delayed;
+            Ok(AGAIN)
+        }
         Next::Dial { round, member, oracle } => {
+            agent.notes.change(|notes| notes.not_measured = None);
             dial(agent, current, round, member, oracle).await?;
             Ok(Duration::ZERO)
         }
@@ -109,6 +133,20 @@ async fn turn(agent: &Agent, current: &mut Option<Current>) -> Result<Duration> 
     }
 }
 
+/// Why the link is not to be measured now.
+fn delay(agent: &Agent) -> Option<Told> {
+    if let Some(stop) = agent.allowance.stop() {
+        return Some(Told::new(stop.code(), stop.sentence()));
+    }
+    let used = agent.link.in_use()?;
+    // No figure among the words: what is the same reason is told once.
+    tracing::debug!(kbps = used, "the owner uses the link");
+    Some(Told::new(
+        "link_in_use",
+        "The owner's own traffic needs the link. The measurement waits for it, as long as its round lasts.".to_owned(),
+    ))
+}
+
 async fn dial(agent: &Agent, current: &mut Current, round: u32, member: usize, oracle: Address) -> Result<()> {
     let epoch = current.epoch.epoch;
     let target = agent
@@ -121,6 +159,7 @@ async fn dial(agent: &Agent, current: &mut Current, round: u32, member: usize, o
         epoch,
         round,
         limit_kbps: agent.config.limits.rate_kbps,
+        background: agent.link.meter(),
         ..Request::default()
     };
     let (_, end) = rounds::window(&current.epoch, round, agent.config.measurement.rounds_per_epoch);
@@ -131,12 +170,12 @@ async fn dial(agent: &Agent, current: &mut Current, round: u32, member: usize, o
         .unsigned_abs();
     let longest = LONGEST.min(Duration::from_millis(left));
 
-    let closed = agent.gate.close();
+    let measuring = agent.link.measure();
     tokio::time::sleep(QUIET).await;
     let started = Instant::now();
-    let measuring = lumora_pob::measure(target, oracle.to_bytes(), &agent.keys.transport, request);
-    let result = tokio::time::timeout(longest, measuring).await;
-    drop(closed);
+    let measurement = lumora_pob::measure(target, oracle.to_bytes(), &agent.keys.transport, request);
+    let result = tokio::time::timeout(longest, measurement).await;
+    drop(measuring);
 
     let error = match result {
         Ok(Ok(signed)) => {
@@ -145,6 +184,22 @@ async fn dial(agent: &Agent, current: &mut Current, round: u32, member: usize, o
                 .keep_measurement(epoch, round, &oracle, Some(&signed.encode()))?;
             current.progress.done.insert((round, oracle));
             let receipt = &signed.receipt;
+            agent
+                .link
+                .on_measurement(receipt.down.kbps, receipt.up.kbps, agent.config.limits.rate_kbps);
+            remember(
+                agent,
+                Measured {
+                    epoch,
+                    round,
+                    oracle,
+                    at: agent.clock.now(),
+                    down_kbps: receipt.down.kbps,
+                    up_kbps: receipt.up.kbps,
+                    rtt_us: receipt.min_rtt_us,
+                    error: None,
+                },
+            );
             agent.events.emit(&Event::Measured {
                 epoch,
                 round,
@@ -157,6 +212,12 @@ async fn dial(agent: &Agent, current: &mut Current, round: u32, member: usize, o
             });
             return Ok(());
         }
+        Ok(Err(PobError::Later { millis })) => {
+            current
+                .progress
+                .postpone(round, oracle, millis, agent.clock.now_millis());
+            return Ok(());
+        }
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("the measurement was not over after {longest:?}; the link or the challenger is too slow"),
     };
@@ -164,6 +225,19 @@ async fn dial(agent: &Agent, current: &mut Current, round: u32, member: usize, o
     if !again {
         agent.state.keep_measurement(epoch, round, &oracle, None)?;
     }
+    remember(
+        agent,
+        Measured {
+            epoch,
+            round,
+            oracle,
+            at: agent.clock.now(),
+            down_kbps: 0,
+            up_kbps: 0,
+            rtt_us: 0,
+            error: Some(error.clone()),
+        },
+    );
     agent.events.emit(&Event::MeasurementFailed {
         epoch,
         round,
@@ -172,6 +246,79 @@ async fn dial(agent: &Agent, current: &mut Current, round: u32, member: usize, o
         again,
     });
     Ok(())
+}
+
+/// Keeps it among the latest ones, for `status`.
+fn remember(agent: &Agent, measured: Measured) {
+    agent.notes.change(|notes| {
+        notes.measured.push(measured);
+        let old = notes.measured.len().saturating_sub(REMEMBERED);
+        notes.measured.drain(..old);
+    });
+}
+
+/// What one measurement by hand came to, at one oracle.
+pub(crate) type Attempt = (Address, Result<SignedReceipt, String>);
+
+/// Asks the oracles one after the other for a measurement in the round that is going on, until one measures.
+///
+/// `only`: no other oracle. The agent must not run beside this: both together could pass the limit.
+pub(crate) async fn by_hand(agent: &Agent, only: Option<Address>) -> Result<(u64, u32, Vec<Attempt>)> {
+    let set: OracleSet = agent.connection.fetch(&ORACLE_SET).await?;
+    let number = set
+        .next_epoch
+        .checked_sub(1)
+        .ok_or_else(|| Error::NotMeasurable("The network has no epoch yet: nobody measures.".into()))?;
+    let epoch: Epoch = agent.connection.fetch(&epoch_address(number).0).await?;
+    let now = agent.clock.now();
+    let round = rounds::round_at(&epoch, now, agent.config.measurement.rounds_per_epoch).ok_or_else(|| {
+        Error::NotMeasurable(format!(
+            "Epoch {number} has no round at this time (Unix time {now}): wait for the next one."
+        ))
+    })?;
+    if let Some(told) = delay(agent) {
+        return Err(Error::NotMeasurable(told.sentence));
+    }
+    if let Some(key) = only
+        && agent.config.oracle(&key).is_none()
+    {
+        return Err(Error::UnknownOracle(key));
+    }
+    let mut attempts = Vec::new();
+    for oracle in agent
+        .config
+        .oracles
+        .iter()
+        .filter(|oracle| only.is_none_or(|key| key == oracle.key))
+    {
+        let request = Request {
+            network_id: agent.network_id,
+            node: agent.node.to_bytes(),
+            epoch: number,
+            round,
+            limit_kbps: agent.config.limits.rate_kbps,
+            background: agent.link.meter(),
+            ..Request::default()
+        };
+        let measurement = lumora_pob::measure(oracle.measure, oracle.key.to_bytes(), &agent.keys.transport, request);
+        let result = match tokio::time::timeout(LONGEST, measurement).await {
+            Ok(result) => result.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("it was not over after {LONGEST:?}")),
+        };
+        if let Ok(signed) = &result {
+            agent
+                .state
+                .keep_measurement(number, round, &oracle.key, Some(&signed.encode()))?;
+        }
+        let is_measured = result.is_ok();
+        attempts.push((oracle.key, result));
+        if is_measured {
+            break;
+        }
+    }
+    let (received, sent) = agent.link.moved();
+    agent.allowance.count(agent, received.saturating_add(sent))?;
+    Ok((number, round, attempts))
 }
 
 /// Where the chain says that an oracle measures: an IPv6 address (IPv4 mapped) and a port, both big endian.

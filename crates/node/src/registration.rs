@@ -13,7 +13,9 @@ use crate::{
 pub(crate) async fn ensure(agent: &Agent) -> Result<()> {
     match agent.connection.fetch_optional::<Node>(&agent.node).await? {
         None => register(agent).await?,
-        Some(node) => update(agent, &node).await?,
+        Some(node) => {
+            update(agent, &node).await?;
+        }
     }
     ensure_lmr_account(agent).await
 }
@@ -79,10 +81,11 @@ fn as_is(node: &Node) -> UpdateNodeArguments {
     }
 }
 
-async fn update(agent: &Agent, node: &Node) -> Result<()> {
+/// Brings the node on chain in line with the configuration. Whether there was something to do and it was done.
+pub(crate) async fn update(agent: &Agent, node: &Node) -> Result<bool> {
     let wanted = wanted(agent, node)?;
     if as_is(node) == wanted {
-        return Ok(());
+        return Ok(false);
     }
     let Some(owner) = &agent.keys.owner else {
         // Other keys make the node useless; other limits or another place only differ from what this file says.
@@ -100,7 +103,7 @@ async fn update(agent: &Agent, node: &Node) -> Result<()> {
         tracing::warn!(
             "limits or location on chain differ from the configuration; only the owner's key can change them"
         );
-        return Ok(());
+        return Ok(false);
     };
     let instruction = build::update_node(&agent.keys.owner_address, &agent.node, &wanted);
     let sender = agent.sender.paid_by(owner.clone());
@@ -108,7 +111,7 @@ async fn update(agent: &Agent, node: &Node) -> Result<()> {
     agent.events.emit(&Event::Updated {
         signature: landed.signature.to_string(),
     });
-    Ok(())
+    Ok(true)
 }
 
 /// The account that rewards and payments go to; without it nothing can be paid.

@@ -20,6 +20,7 @@ use crate::{
     event::Event,
     plan::rewards::{Next, next},
     registration::top_up_bond,
+    status::Told,
 };
 
 /// Epochs before the latest one that are looked at: while the latest may be disputed, an earlier one can be proven.
@@ -63,6 +64,18 @@ pub(crate) async fn run(agent: Agent) -> Result<()> {
     }
 }
 
+/// Does all that can be done now.
+pub(crate) async fn settle(agent: &Agent) -> Result<()> {
+    let mut unlisted = BTreeSet::new();
+    // Each turn proves one epoch or claims: there are no more than these to prove.
+    for _ in 0..=LOOK_BACK.saturating_add(2) {
+        if !turn(agent, &mut unlisted).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Does one thing. Whether something was done, and so more may be due.
 async fn turn(agent: &Agent, unlisted: &mut BTreeSet<u64>) -> Result<bool> {
     let connection = &agent.connection;
@@ -89,7 +102,9 @@ async fn turn(agent: &Agent, unlisted: &mut BTreeSet<u64>) -> Result<bool> {
         }
         Next::Claim { amount } => claim(agent, reward.map_or(0, |reward| reward.claimed), amount).await,
         Next::Nothing(why) => {
-            agent.notes.change(|notes| notes.no_reward = Some(why.sentence()));
+            agent
+                .notes
+                .change(|notes| notes.no_reward = Some(Told::new(why.code(), why.sentence())));
             Ok(false)
         }
     }
@@ -164,9 +179,10 @@ async fn prove(agent: &Agent, epoch: &Epoch, unlisted: &mut BTreeSet<u64>) -> Re
         }
         Leaf::Unknown(problem) => {
             tracing::warn!(epoch = epoch.epoch, problem, "no oracle serves this node's figures");
+            let sentence = format!("The figures could not be fetched: {problem}");
             agent
                 .notes
-                .change(|notes| notes.no_reward = Some(format!("The figures could not be fetched: {problem}")));
+                .change(|notes| notes.no_reward = Some(Told::new("figures_unknown", sentence)));
             return Ok(false);
         }
     };

@@ -17,7 +17,7 @@ use lumora_core::{
     sketch::{LANES, Sketch},
 };
 use lumora_interface::Address;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, backends::InMemoryBackend};
 
 use crate::error::{Error, Result};
 
@@ -30,6 +30,9 @@ const IDENTITY: TableDefinition<&str, &[u8; 32]> = TableDefinition::new("identit
 const PREPARED: TableDefinition<Key, &[u8]> = TableDefinition::new("prepared by word");
 /// Encoded signed receipt, under epoch, round and challenger. Empty when the round was given up.
 const MEASURED: TableDefinition<(u64, u32, [u8; 32]), &[u8]> = TableDefinition::new("measured");
+
+/// Bytes that the node moved in a month of its owner's data plan, under the first day of that month (days since 1970).
+const VOLUME: TableDefinition<i64, u64> = TableDefinition::new("volume");
 
 /// Epochs of measurements that are kept: enough to show an oracle's receipt in a dispute.
 const EPOCHS_KEPT: u64 = 64;
@@ -117,6 +120,20 @@ impl State {
         Ok(state)
     }
 
+    /// A state that lasts as long as the process.
+    pub fn in_memory() -> Result<Self> {
+        let path = PathBuf::from("in memory");
+        let database = Database::builder()
+            .create_with_backend(InMemoryBackend::new())
+            .map_err(|error| failed(&path, "opened", error.into()))?;
+        let state = Self {
+            database: Arc::new(database),
+            path: Arc::new(path),
+        };
+        state.claim_for(&[0; 32], &Address::default())?;
+        Ok(state)
+    }
+
     fn claim_for(&self, network_id: &[u8; 32], node: &Address) -> Result<()> {
         let foreign = self.write("claimed", |transaction| {
             let mut table = transaction.open_table(IDENTITY)?;
@@ -135,6 +152,7 @@ impl State {
             // A reader meets all tables from the start on.
             transaction.open_table(PREPARED)?;
             transaction.open_table(MEASURED)?;
+            transaction.open_table(VOLUME)?;
             Ok(None)
         })?;
         match foreign {
@@ -229,6 +247,25 @@ impl State {
         })
     }
 
+    /// Adds to the bytes moved in the month that began on `first_day` (days since 1970). Returns their sum.
+    pub fn add_volume(&self, first_day: i64, bytes: u64) -> Result<u64> {
+        self.write("written", |transaction| {
+            let mut table = transaction.open_table(VOLUME)?;
+            let before = table.get(first_day)?.map_or(0, |found| found.value());
+            let after = before.saturating_add(bytes);
+            table.insert(first_day, after)?;
+            Ok(after)
+        })
+    }
+
+    /// Bytes moved in the month that began on `first_day` (days since 1970).
+    pub fn volume(&self, first_day: i64) -> Result<u64> {
+        self.read(|transaction| {
+            let found = transaction.open_table(VOLUME)?.get(first_day)?;
+            Ok(found.map_or(0, |found| found.value()))
+        })
+    }
+
     fn write<T>(
         &self,
         action: &'static str,
@@ -301,6 +338,9 @@ mod tests {
             state.keep_measurement(7, 0, &address(8), Some(b"receipt")).unwrap();
             state.keep_measurement(7, 1, &address(8), None).unwrap();
             state.keep_measurement(8, 1, &address(8), None).unwrap();
+            assert_eq!(state.add_volume(20_000, 700).unwrap(), 700);
+            assert_eq!(state.add_volume(20_000, 50).unwrap(), 750);
+            state.add_volume(20_031, 5).unwrap();
         }
         let state = State::open(folder.path(), &NETWORK, &NODE).unwrap();
         assert_eq!(state.results().unwrap(), BTreeMap::from([(address(2), result(2))]));
@@ -313,6 +353,8 @@ mod tests {
             Some(&b"receipt"[..])
         );
         assert_eq!(state.receipt(7, 1, &address(8)).unwrap(), None);
+        assert_eq!((state.volume(20_000).unwrap(), state.volume(20_031).unwrap()), (750, 5));
+        assert_eq!(state.volume(20_062).unwrap(), 0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use lumora_client::keys;
+use lumora_core::reason::Reason;
 use lumora_interface::{
     Address,
     bandwidth::{Attestation, attestation_address},
@@ -18,9 +19,13 @@ use serde::{Deserialize, Serialize};
 use solana_signer::Signer;
 
 use crate::{
-    config::NodeConfig,
+    config::{Limits, NodeConfig},
     error::{Error, Result},
     event::ShardName,
+    plan::{
+        allowance::{Stop, gigabytes},
+        link::View,
+    },
     rewards::sentence,
 };
 
@@ -29,26 +34,109 @@ use crate::{
 #[serde(default)]
 pub struct Report {
     /// Why no shard is claimed, if none is.
-    pub no_task: Option<String>,
+    pub no_task: Option<Told>,
     /// Why there is nothing to claim, if there is nothing.
-    pub no_reward: Option<String>,
+    pub no_reward: Option<Told>,
+    /// Why a measurement that was due was not begun, if the latest was not.
+    pub not_measured: Option<Told>,
     /// Shards that the node holds.
     pub open_shards: Vec<ShardName>,
+    /// How much of the limits is used.
+    pub usage: Option<Usage>,
+    /// The latest measurements, the last one at the end.
+    pub measured: Vec<Measured>,
+}
+
+/// A reason: its name for scripts and its sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The name, as `no_job`; of reasons on chain, as `attested_3`.
+    pub code: String,
+    /// What it means and what to do about it.
+    pub sentence: String,
+}
+
+impl Told {
+    pub(crate) fn new(code: &str, sentence: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            sentence: sentence.into(),
+        }
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.sentence, self.code)
+    }
+}
+
+/// How much of the owner's limits is used. Bytes count both directions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Unix time of these figures.
+    pub at: i64,
+    /// What stops the node, if something does.
+    pub stop: Option<Stop>,
+    /// Moved this month.
+    pub used_bytes: u64,
+    /// Allowed a month, if that is limited.
+    pub allowed_bytes: Option<u64>,
+    /// Unix time at which the month is over.
+    pub month_ends_at: i64,
+    /// The link, and who uses it.
+    pub link: View,
+}
+
+/// A measurement. Rates in kbit/s, zero where it failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Measured {
+    pub epoch: u64,
+    pub round: u32,
+    #[serde(with = "crate::text")]
+    pub oracle: Address,
+    /// Unix time.
+    pub at: i64,
+    pub down_kbps: u32,
+    pub up_kbps: u32,
+    pub rtt_us: u32,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
 }
 
 /// Keeps the report on disk. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Notes {
-    path: Arc<PathBuf>,
+    /// `None`: kept in memory only.
+    path: Option<Arc<PathBuf>>,
     report: Arc<Mutex<Report>>,
 }
 
 impl Notes {
+    /// The measurements of an earlier run stay; the rest is told anew.
     pub fn new(path: PathBuf) -> Self {
+        let measured = read(&path).map(|report| report.measured).unwrap_or_default();
         Self {
-            path: Arc::new(path),
+            path: Some(Arc::new(path)),
+            report: Arc::new(Mutex::new(Report {
+                measured,
+                ..Report::default()
+            })),
+        }
+    }
+
+    /// Kept in memory only.
+    pub fn nowhere() -> Self {
+        Self {
+            path: None,
             report: Arc::default(),
         }
+    }
+
+    /// As it stands.
+    pub fn report(&self) -> Report {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes the report, and writes it if it differs. A report that cannot be written stops nothing.
@@ -60,10 +148,16 @@ impl Notes {
             return;
         }
         *report = changed;
-        if let Err(error) = write(&self.path, &report) {
-            tracing::debug!(%error, path = %self.path.display(), "the report could not be written");
+        let Some(path) = &self.path else { return };
+        if let Err(error) = write(path, &report) {
+            tracing::debug!(%error, path = %path.display(), "the report could not be written");
         }
     }
+}
+
+/// What the agent left, if it can be read.
+fn read(path: &Path) -> Option<Report> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
 /// Whole or not at all, for somebody may read it at any time.
@@ -92,10 +186,12 @@ pub struct Status {
     pub unclaimed: u64,
     /// Its work on shards.
     pub work: Option<WorkDone>,
+    /// The limits as configured.
+    pub limits: Limits,
     /// What the agent said last; absent if it never ran here.
     pub agent: Option<Report>,
-    /// A sentence for everything that is zero.
-    pub explanations: Vec<String>,
+    /// A reason for everything that is zero.
+    pub explanations: Vec<Told>,
 }
 
 /// What the registry says of a node.
@@ -149,11 +245,11 @@ pub async fn status(config: &NodeConfig) -> Result<Status> {
     let attestation: Option<Attestation> = connection.fetch_optional(&attestation_address(&node).0).await?;
     let reward: Option<Reward> = connection.fetch_optional(&reward_address(&node).0).await?;
     let work: Option<Work> = connection.fetch_optional(&work_address(&node).0).await?;
-    let agent = std::fs::read(config.data_dir.join("status.json")).ok();
-    let agent = agent.and_then(|text| serde_json::from_slice(&text).ok());
+    let agent = read(&config.data_dir.join("status.json"));
     Ok(summary(
         node,
         owner,
+        &config.limits,
         account.as_ref(),
         attestation.as_ref(),
         reward.as_ref(),
@@ -166,6 +262,7 @@ pub async fn status(config: &NodeConfig) -> Result<Status> {
 fn summary(
     node: Address,
     owner: Address,
+    limits: &Limits,
     account: Option<&Node>,
     attestation: Option<&Attestation>,
     reward: Option<&Reward>,
@@ -205,6 +302,7 @@ fn summary(
             expired: work.expired,
             earned: work.earned,
         }),
+        limits: limits.clone(),
         agent,
         explanations: Vec::new(),
     };
@@ -212,37 +310,62 @@ fn summary(
     status
 }
 
-/// A sentence for everything that is zero.
-fn explain(status: &Status) -> Vec<String> {
-    let mut sentences = Vec::new();
+/// A reason for everything that is zero.
+fn explain(status: &Status) -> Vec<Told> {
+    let mut told = Vec::new();
     match &status.registration {
-        None => sentences
-            .push("The node is not registered. Start it once with `owner_key` in its configuration.".to_owned()),
-        Some(registration) if !registration.active => sentences.push(sentence(7).to_owned()),
+        None => told.push(Told::new(
+            "not_registered",
+            "The node is not registered. Start it once with `owner_key` in its configuration.",
+        )),
+        Some(registration) if !registration.active => told.push(attested_reason(Reason::Paused as u8, "")),
         Some(_) => {}
     }
     let report = status.agent.clone().unwrap_or_default();
     if status.agent.is_none() {
-        sentences
-            .push("The agent has not run with this folder yet, so it measures and earns nothing. Start it.".to_owned());
-    }
-    let idle = status
-        .attested
-        .as_ref()
-        .is_none_or(|attested| attested.contribution == 0);
-    if let Some(attested) = status.attested.as_ref().filter(|_| idle) {
-        sentences.push(format!(
-            "No contribution in epoch {}: {}",
-            attested.epoch, attested.sentence
+        told.push(Told::new(
+            "never_run",
+            "The agent has not run with this folder yet, so it measures and earns nothing. Start it.",
         ));
     }
+    if let Some(stop) = report.usage.as_ref().and_then(|usage| usage.stop) {
+        told.push(Told::new(stop.code(), stop.sentence()));
+    }
+    let is_news = |reason: &Told, told: &[Told]| told.iter().all(|other| other.code != reason.code);
+    told.extend(
+        report
+            .not_measured
+            .filter(|reason| is_news(reason, &told))
+            .map(|reason| Told {
+                sentence: format!("Not measured: {}", reason.sentence),
+                ..reason
+            }),
+    );
+    let idle = |attested: &&Attested| attested.contribution == 0;
+    if let Some(attested) = status.attested.as_ref().filter(idle) {
+        let what = format!("No contribution in epoch {}: ", attested.epoch);
+        told.push(attested_reason(attested.reason, &what));
+    }
     if status.unclaimed == 0 || status.attested.is_none() {
-        sentences.extend(report.no_reward);
+        told.extend(report.no_reward);
     }
     if status.work.as_ref().is_none_or(|work| work.active == 0) {
-        sentences.extend(report.no_task.map(|reason| format!("No shard at the moment: {reason}")));
+        told.extend(
+            report
+                .no_task
+                .filter(|reason| is_news(reason, &told))
+                .map(|reason| Told {
+                    sentence: format!("No shard at the moment: {}", reason.sentence),
+                    ..reason
+                }),
+        );
     }
-    sentences
+    told
+}
+
+/// A reason that oracles attest, behind what it is the reason of.
+fn attested_reason(code: u8, of: &str) -> Told {
+    Told::new(&format!("attested_{code}"), format!("{of}{}", sentence(code)))
 }
 
 impl fmt::Display for Status {
@@ -302,8 +425,53 @@ impl fmt::Display for Status {
                 lmr(*earned)
             )?;
         }
-        for sentence in &self.explanations {
-            writeln!(f, "- {sentence}")?;
+        self.fmt_limits(f)?;
+        for told in &self.explanations {
+            writeln!(f, "- {told}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Status {
+    fn fmt_limits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limits { rate_kbps, hours, .. } = &self.limits;
+        write!(f, "limits     {rate_kbps} kbit/s")?;
+        match hours.as_slice() {
+            [] => writeln!(f, ", at all hours")?,
+            hours => {
+                let texts: Vec<String> = hours.iter().map(ToString::to_string).collect();
+                writeln!(f, ", {}", texts.join(" and "))?;
+            }
+        }
+        let Some(report) = &self.agent else { return Ok(()) };
+        if let Some(usage) = &report.usage {
+            write!(f, "this month {} GB moved", gigabytes(usage.used_bytes))?;
+            match usage.allowed_bytes {
+                Some(allowed) => writeln!(
+                    f,
+                    " of {} GB ({} %)",
+                    gigabytes(allowed),
+                    u128::from(usage.used_bytes) * 100 / u128::from(allowed.max(1))
+                )?,
+                None => writeln!(f, ", without a bound")?,
+            }
+            let link = &usage.link;
+            writeln!(
+                f,
+                "link       {}: others use {} kbit/s down and {} up, the node may use {}",
+                link.interface.as_deref().unwrap_or("no interface found"),
+                link.others_down_kbps,
+                link.others_up_kbps,
+                link.rate_kbps
+            )?;
+        }
+        for measured in &report.measured {
+            write!(f, "measured   epoch {} round {}: ", measured.epoch, measured.round)?;
+            match &measured.error {
+                None => writeln!(f, "{} kbit/s down, {} up", measured.down_kbps, measured.up_kbps)?,
+                Some(error) => writeln!(f, "{error}")?,
+            }
         }
         Ok(())
     }
@@ -318,7 +486,6 @@ fn lmr(amount: u64) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use bytemuck::Zeroable;
-    use lumora_core::reason::Reason;
     use lumora_interface::registry::status::PAUSED;
 
     use super::*;
@@ -329,29 +496,33 @@ mod tests {
     #[test]
     fn every_zero_has_its_sentence() {
         let report = Report {
-            no_task: Some("No job.".into()),
-            no_reward: Some("Nothing attested.".into()),
+            no_task: Some(Told::new("no_job", "No job.")),
+            no_reward: Some(Told::new("nothing_attested", "Nothing attested.")),
             ..Report::default()
         };
-        let told = summary(NODE, OWNER, None, None, None, None, None).explanations;
-        assert!(
-            told[0].contains("not registered") && told[1].contains("has not run"),
-            "{told:?}"
-        );
+        let limits = Limits::new(1_000, 2);
+        let codes = |told: &[Told]| told.iter().map(|told| told.code.clone()).collect::<Vec<_>>();
+        let told = summary(NODE, OWNER, &limits, None, None, None, None, None).explanations;
+        assert_eq!(codes(&told), ["not_registered", "never_run"]);
 
         let paused = Node {
             status: PAUSED,
             ..Node::zeroed()
         };
-        let told = summary(NODE, OWNER, Some(&paused), None, None, None, Some(report.clone())).explanations;
-        assert_eq!(
-            told,
-            [
-                Reason::Paused.sentence(),
-                "Nothing attested.",
-                "No shard at the moment: No job."
-            ]
-        );
+        let told = summary(
+            NODE,
+            OWNER,
+            &limits,
+            Some(&paused),
+            None,
+            None,
+            None,
+            Some(report.clone()),
+        )
+        .explanations;
+        assert_eq!(codes(&told), ["attested_7", "nothing_attested", "no_job"]);
+        assert_eq!(told[0].sentence, Reason::Paused.sentence());
+        assert_eq!(told[2].to_string(), "No shard at the moment: No job. [no_job]");
 
         let missed = Attestation {
             reason: Reason::NoMeasurement as u8,
@@ -361,6 +532,7 @@ mod tests {
         let told = summary(
             NODE,
             OWNER,
+            &Limits::new(1_000, 2),
             Some(&Node::zeroed()),
             Some(&missed),
             None,
@@ -369,7 +541,7 @@ mod tests {
         )
         .explanations;
         assert!(
-            told[0].contains("epoch 4") && told[0].contains(Reason::NoMeasurement.sentence()),
+            told[0].sentence.contains("epoch 4") && told[0].sentence.contains(Reason::NoMeasurement.sentence()),
             "{told:?}"
         );
     }
@@ -393,13 +565,14 @@ mod tests {
         let status = summary(
             NODE,
             OWNER,
+            &Limits::new(1_000, 2),
             Some(&node),
             Some(&figures),
             Some(&reward),
             Some(&work),
             Some(Report::default()),
         );
-        assert_eq!(status.explanations, Vec::<String>::new());
+        assert_eq!(status.explanations, Vec::new());
         assert_eq!((status.claimed, status.unclaimed), (1_000_000, 500_000));
         assert!(
             status
@@ -413,8 +586,58 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("status.json");
         let notes = Notes::new(path.clone());
-        notes.change(|report| report.no_task = Some("No job.".into()));
-        let read: Report = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        assert_eq!(read.no_task.as_deref(), Some("No job."));
+        let measured = Measured {
+            epoch: 1,
+            round: 0,
+            oracle: NODE,
+            at: 5,
+            down_kbps: 7,
+            up_kbps: 7,
+            rtt_us: 7,
+            error: None,
+        };
+        notes.change(|report| {
+            report.no_task = Some(Told::new("no_job", "No job."));
+            report.measured.push(measured.clone());
+        });
+        assert_eq!(read(&path).unwrap().no_task.unwrap().code, "no_job");
+        // What was measured is still so after a restart.
+        Notes::new(path.clone()).change(|report| report.no_reward = Some(Told::new("x", "y")));
+        assert_eq!(read(&path).unwrap().measured, [measured]);
+    }
+
+    #[test]
+    fn what_stops_the_node_is_told_once_and_with_what_is_used() {
+        let stop = Stop::VolumeUsedUp {
+            used: 90_000_000_000,
+            allowed: 90_000_000_000,
+            turns_at: 0,
+        };
+        let report = Report {
+            usage: Some(Usage {
+                at: 0,
+                stop: Some(stop),
+                used_bytes: 90_000_000_000,
+                allowed_bytes: Some(90_000_000_000),
+                month_ends_at: 0,
+                link: View::default(),
+            }),
+            no_task: Some(Told::new(stop.code(), stop.sentence())),
+            not_measured: Some(Told::new(stop.code(), stop.sentence())),
+            ..Report::default()
+        };
+        let node = Node::zeroed();
+        let limits = Limits::new(1_000, 2);
+        let status = summary(NODE, OWNER, &limits, Some(&node), None, None, None, Some(report));
+        let codes: Vec<_> = status.explanations.iter().map(|told| told.code.as_str()).collect();
+        assert_eq!(
+            codes.iter().filter(|code| **code == "volume_used_up").count(),
+            1,
+            "{codes:?}"
+        );
+        assert!(
+            status.to_string().contains("90.0 GB moved of 90.0 GB (100 %)"),
+            "{status}"
+        );
     }
 }

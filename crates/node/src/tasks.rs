@@ -32,6 +32,7 @@ use crate::{
     error::Result,
     event::{Event, ShardName},
     plan::tasks::{Plan, Ready, Round, Step, World, next_round, plan},
+    status::Told,
 };
 
 /// Changes that arrive together are looked at together.
@@ -179,7 +180,9 @@ impl Worker {
             return Ok(Duration::from_secs(1));
         };
         self.agent.notes.change(|notes| {
-            notes.no_task = decision.no_task.map(|reason| reason.sentence());
+            notes.no_task = decision
+                .no_task
+                .map(|reason| Told::new(reason.code(), reason.sentence()));
             notes.open_shards = self.held.values().map(|held| held.name).collect();
         });
         for step in decision.steps {
@@ -211,6 +214,7 @@ impl Worker {
             in_flight: &self.in_flight,
             not_before: &self.not_before,
             shard_limit: self.agent.config.limits.shards,
+            stop: self.agent.allowance.stop(),
             round: &self.round,
         };
         let Some(round) = self.roll.look(|peers| next_round(&world, peers)) else {

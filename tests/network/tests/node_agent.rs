@@ -15,7 +15,7 @@ use {
         store::Store,
     },
     lumora_interface::{
-        registry::node_address,
+        registry::{Node, node_address},
         rewards::{Reward, reward_address},
         tasks::{Assignment, CreateJobArguments, ResultRevealed, ShardSettled, ShardState, job_address},
     },
@@ -25,6 +25,7 @@ use {
         Event, Events, NodeConfig,
         config::{Fetching, Limits, Measurement, OracleEndpoint, Place},
         event::Outcome,
+        owner::{self, Withdrawal},
     },
     lumora_oracle::{OracleConfig, Peer},
     solana_address::Address,
@@ -235,10 +236,7 @@ async fn agent(
         // Berlin, Paris, Madrid: the job's data lives in Berlin.
         location: [(52.52, 13.40), (48.86, 2.35), (40.42, -3.70)]
             .map(|(latitude, longitude)| Place { latitude, longitude })[usize::from(index)],
-        limits: Limits {
-            rate_kbps: LIMIT_KBPS,
-            shards: 3,
-        },
+        limits: Limits::new(LIMIT_KBPS, 3),
         bond: BOND,
         oracles: oracles.collect(),
         measurement: Measurement::default(),
@@ -320,6 +318,7 @@ async fn nodes_are_measured_and_paid_and_finish_a_job_although_one_is_killed_ove
     the_results_are_what_was_paid_for(&world, &job, &secret).await;
     no_lmr_is_lost(&world, &job, &client).await;
     how_it_stands_is_told(&world).await;
+    the_owner_takes_single_steps(&mut world).await;
     world.shutdown.cancel();
 }
 
@@ -518,4 +517,62 @@ async fn how_it_stands_is_told(world: &World) {
         assert!(!status.explanations.is_empty());
     }
     assert!(world.folder.path().join("node-0/status.json").exists());
+}
+
+/// Claim, limits, withdrawal beside the agents; a measurement by hand without its agent.
+async fn the_owner_takes_single_steps(world: &mut World) {
+    let connection = world.localnet.connection().clone();
+    let status = lumora_node::status(&world.agents[1].config).await.unwrap();
+    let report = status.agent.expect("the agent runs");
+    assert!(
+        report.usage.is_some_and(|usage| usage.used_bytes > 0),
+        "what was measured is not counted"
+    );
+    // How they ended says something about this machine, not about the report.
+    assert!(!report.measured.is_empty());
+
+    let agent = &world.agents[1];
+    let claimed = owner::claim(agent.config.clone()).await.unwrap();
+    let reward: Reward = connection.fetch(&reward_address(&agent.node).0).await.unwrap();
+    assert!(claimed.lifetime > 0 && claimed.lifetime <= reward.claimed && claimed.rest.is_some());
+
+    let mut config = agent.config.clone();
+    config.limits.rate_kbps = LIMIT_KBPS / 2;
+    assert!(owner::publish(config.clone()).await.unwrap());
+    assert!(
+        !owner::publish(config).await.unwrap(),
+        "what is so already was changed again"
+    );
+    let node: Node = connection.fetch(&agent.node).await.unwrap();
+    assert_eq!(node.limit_kbps, LIMIT_KBPS / 2);
+
+    let asked = owner::withdraw(agent.config.clone(), Some(BOND / 2)).await.unwrap();
+    assert!(matches!(asked, Withdrawal::Waiting { amount, due_at, now } if amount == BOND / 2 && due_at > now));
+    let too_much = owner::withdraw(agent.config.clone(), Some(BOND + 1)).await.unwrap_err();
+    assert!(too_much.to_string().contains(&BOND.to_string()), "{too_much}");
+    let mut keyless = agent.config.clone();
+    (keyless.owner, keyless.owner_key) = (Some(node.owner), None);
+    let refused = owner::withdraw(keyless, None).await.unwrap_err().to_string();
+    assert!(refused.contains("owner_key"), "{refused}");
+
+    let locked = owner::measure(world.agents[2].config.clone(), None)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(locked.contains("no other node uses this folder"), "{locked}");
+    world.agents[2].kill().await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match owner::measure(world.agents[2].config.clone(), None).await {
+            // Measured, or told by each oracle why not: its turn is another round, it has measured, a machine is too busy.
+            Ok(measured) => {
+                assert!(measured.figures.is_some() || measured.refusals.len() == usize::from(ORACLES));
+                break;
+            }
+            // Between two epochs there is no round.
+            Err(error) => assert!(matches!(error, lumora_node::Error::NotMeasurable(_)), "{error}"),
+        }
+        assert!(Instant::now() < deadline, "no round has come");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }

@@ -2,26 +2,28 @@
 
 use std::{
     collections::HashMap,
-    error::Error as _,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
-use reqwest::{
-    Client, Response, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER},
-    redirect,
+use http_body_util::{BodyExt, Empty};
+use hyper::{
+    StatusCode,
+    body::Body,
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT},
 };
-use tokio::sync::watch;
+use tower_service::Service;
 use url::{Host as UrlHost, Url};
 
 use super::{
+    connection::{self, HttpClient},
     host::{Host, KnownRules},
     options::{AGENT, FetchOptions},
-    resolver::{NotPublic, PublicOnly},
+    resolver::NotPublic,
     skip::{Skip, SkipReason},
+    throttle::Throttle,
 };
 use crate::{
     address::is_public,
@@ -67,12 +69,13 @@ impl Hosts {
 }
 
 /// Fetches pages. A node with several jobs has one for each, and lets them share what is known of sites
-/// ([`Fetcher::sharing`]).
+/// ([`Fetcher::sharing`]) and the rate that all may use together.
 pub struct Fetcher {
-    client: Client,
+    client: HttpClient,
+    user_agent: HeaderValue,
     options: FetchOptions,
     hosts: Hosts,
-    paused: Option<watch::Receiver<bool>>,
+    throttle: Throttle,
 }
 
 /// What one request asks for.
@@ -101,26 +104,23 @@ enum Attempt {
 }
 
 impl Fetcher {
-    /// A fetcher with these manners.
+    /// A fetcher with these manners, as fast as they allow.
     pub fn new(options: FetchOptions) -> Result<Self> {
-        let mut builder = Client::builder()
-            .user_agent(options.user_agent()?)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            // A proxy would resolve names itself, behind the back of the address check.
-            .no_proxy()
-            .connect_timeout(options.connect_timeout)
-            .timeout(options.timeout)
-            .pool_max_idle_per_host(options.connections_per_host);
-        if !options.allow_private_addresses {
-            builder = builder.dns_resolver(PublicOnly);
-        }
-        let client = builder.build().map_err(|source| Error::Client { source })?;
+        Self::throttled(options, Throttle::unlimited())
+    }
+
+    /// A fetcher with these manners, whose traffic goes through `throttle`.
+    pub fn throttled(options: FetchOptions, throttle: Throttle) -> Result<Self> {
+        let user_agent = options.user_agent()?;
+        let user_agent = HeaderValue::from_str(&user_agent).map_err(|_| Error::BadContact {
+            found: options.contact.clone(),
+        })?;
         Ok(Self {
-            client,
+            client: connection::client(&options, throttle.clone())?,
+            user_agent,
             options,
             hosts: Hosts::default(),
-            paused: None,
+            throttle,
         })
     }
 
@@ -128,15 +128,6 @@ impl Fetcher {
     #[must_use]
     pub fn sharing(self, hosts: Hosts) -> Self {
         Self { hosts, ..self }
-    }
-
-    /// No request begins while `paused` is true: a node leaves its link alone while that is being measured.
-    #[must_use]
-    pub fn paused_by(self, paused: watch::Receiver<bool>) -> Self {
-        Self {
-            paused: Some(paused),
-            ..self
-        }
     }
 
     /// The manners.
@@ -288,8 +279,10 @@ impl Fetcher {
             .build();
         loop {
             let attempt = {
-                let _connection = host.turn(request.interval, self.paused.clone()).await;
-                self.attempt(request).await
+                let _turn = host.turn(request.interval, &self.throttle).await;
+                tokio::time::timeout(self.options.timeout, self.attempt(request))
+                    .await
+                    .unwrap_or_else(|_| timed_out(self.options.timeout))
             };
             match attempt {
                 Attempt::Done(reply) => return Ok(reply),
@@ -311,15 +304,17 @@ impl Fetcher {
     }
 
     async fn attempt(&self, request: &Request<'_>) -> Attempt {
-        let response = match self
-            .client
-            .get(request.url.clone())
+        let asked = hyper::Request::get(request.url.as_str())
+            .header(USER_AGENT, &self.user_agent)
             .header(ACCEPT, request.accept)
-            .send()
-            .await
-        {
+            .body(Empty::new());
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(error) => return Attempt::Never(Skip::new(SkipReason::Unreachable, error.to_string())),
+        };
+        let response = match self.client.clone().call(asked).await {
             Ok(response) => response,
-            Err(error) => return failed(&error),
+            Err(error) => return unreachable(&error),
         };
         let status = response.status();
         let headers = response.headers();
@@ -349,7 +344,10 @@ impl Fetcher {
                 found.chars().take(100).collect::<String>(),
             ));
         }
-        match read_body(response, request).await {
+        let length = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        match read_body(response.into_body(), length, request).await {
             Ok(body) => Attempt::Done(Reply::Body { content_type, body }),
             Err(attempt) => attempt,
         }
@@ -358,23 +356,33 @@ impl Fetcher {
 
 /// Reads a body up to the limit: what arrives is counted after decompression, so a small body that unfolds to gigabytes
 /// is dropped as soon as it passes the limit.
-async fn read_body(mut response: Response, request: &Request<'_>) -> Result<Bytes, Attempt> {
+async fn read_body<B>(body: B, length: Option<u64>, request: &Request<'_>) -> Result<Bytes, Attempt>
+where
+    B: Body<Data = Bytes, Error: std::fmt::Display>,
+{
     let too_large = |bytes: u64| Attempt::Never(Skip::new(SkipReason::TooLarge, format!("more than {bytes} bytes")));
-    if !request.truncate && response.content_length().is_some_and(|length| length > request.limit) {
+    if !request.truncate && length.is_some_and(|length| length > request.limit) {
         return Err(too_large(request.limit));
     }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
-        body.extend_from_slice(&chunk);
-        if body.len() as u64 > request.limit {
+    let mut body = Box::pin(body);
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Attempt::Again {
+            skip: Skip::new(SkipReason::BrokenBody, error.to_string()),
+            wait: None,
+        })?;
+        // Trailers say nothing that is asked for.
+        let Ok(data) = frame.into_data() else { continue };
+        read.extend_from_slice(&data);
+        if read.len() as u64 > request.limit {
             if !request.truncate {
                 return Err(too_large(request.limit));
             }
-            body.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
+            read.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
             break;
         }
     }
-    Ok(body.freeze())
+    Ok(read.freeze())
 }
 
 /// Names are checked when they are resolved; an address written into the URL never is.
@@ -391,23 +399,28 @@ fn refuse_private_literal(url: &Url) -> Result<(), Skip> {
     }
 }
 
-fn failed(error: &reqwest::Error) -> Attempt {
-    let mut source = error.source();
-    let mut innermost = error.to_string();
-    while let Some(cause) = source {
-        if let Some(refused) = cause.downcast_ref::<NotPublic>() {
-            return Attempt::Never(Skip::new(SkipReason::PrivateAddress, refused.to_string()));
-        }
-        innermost = cause.to_string();
-        source = cause.source();
+fn timed_out(after: Duration) -> Attempt {
+    Attempt::Again {
+        skip: Skip::new(SkipReason::Timeout, format!("after {} s", after.as_secs())),
+        wait: None,
     }
-    let reason = if error.is_timeout() {
+}
+
+/// No answer came.
+fn unreachable(error: &(dyn std::error::Error + 'static)) -> Attempt {
+    let causes = || std::iter::successors(Some(error), |error| error.source());
+    if let Some(refused) = causes().find_map(|cause| cause.downcast_ref::<NotPublic>()) {
+        return Attempt::Never(Skip::new(SkipReason::PrivateAddress, refused.to_string()));
+    }
+    let timed_out = causes()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::TimedOut);
+    let reason = if timed_out {
         SkipReason::Timeout
-    } else if error.is_decode() || error.is_body() {
-        SkipReason::BrokenBody
     } else {
         SkipReason::Unreachable
     };
+    let innermost = causes().last().map(ToString::to_string).unwrap_or_default();
     Attempt::Again {
         skip: Skip::new(reason, innermost),
         wait: None,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use tokio::{
-    sync::{Mutex, Semaphore, SemaphorePermit, watch},
+    sync::{Mutex, Semaphore, SemaphorePermit},
     time::{Instant, sleep_until},
 };
 
+use super::throttle::{Throttle, Turn};
 use crate::robots::Rules;
 
 /// How long a robots.txt is used (RFC 9309, section 2.4: not longer than 24 hours).
@@ -56,28 +57,26 @@ impl Host {
         }
     }
 
-    /// Waits for a free connection, for the end of a pause, and for the time that the last request's `interval` leaves. The
-    /// connection is taken until the permit is dropped.
+    /// Waits for a free connection, for the throttle, and for the time that the last request's `interval` leaves. The
+    /// connection is taken until the turn is dropped.
     ///
     /// The interval counts from when the request may really start: counted from when it was its turn, a request that was
     /// held up by a pause would be followed at once by the next.
-    pub async fn turn(&self, interval: Duration, paused: Option<watch::Receiver<bool>>) -> SemaphorePermit<'_> {
-        let permit = self.connections.acquire().await.expect("the semaphore is never closed");
-        let mut paused = paused;
+    pub async fn turn(&self, interval: Duration, throttle: &Throttle) -> (SemaphorePermit<'_>, Turn) {
+        let connection = self.connections.acquire().await.expect("the semaphore is never closed");
         loop {
-            if let Some(paused) = &mut paused {
-                // Nobody is left to pause it where the sender is gone.
-                let _ = paused.wait_for(|paused| !*paused).await;
-            }
+            // Given back while this site is waited for: others have use for it.
+            let turn = throttle.turn().await;
             let start = {
                 let mut next_start = self.next_start.lock().await;
                 let now = Instant::now();
                 if *next_start <= now {
                     *next_start = now + interval;
-                    return permit;
+                    return (connection, turn);
                 }
                 *next_start
             };
+            drop(turn);
             sleep_until(start).await;
         }
     }
@@ -97,15 +96,16 @@ mod tests {
     async fn a_pause_does_not_eat_up_the_interval() {
         let host = Host::new(1);
         let interval = Duration::from_secs(1);
-        let (pause, paused) = watch::channel(true);
+        let throttle = Throttle::unlimited();
+        let paused = throttle.pause();
         let resume = async {
             tokio::time::sleep(Duration::from_secs(5)).await;
-            pause.send(false).expect("the turns below still listen");
+            drop(paused);
         };
         let turns = async {
-            drop(host.turn(interval, Some(paused.clone())).await);
+            drop(host.turn(interval, &throttle).await);
             let first = Instant::now();
-            drop(host.turn(interval, Some(paused.clone())).await);
+            drop(host.turn(interval, &throttle).await);
             first.elapsed()
         };
         let ((), between) = tokio::join!(resume, turns);

@@ -1,9 +1,15 @@
 //! Name resolution that yields public addresses only. Checking here, on the very addresses that are connected to, leaves
 //! no gap for a name that resolves differently the second time (DNS rebinding).
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    task::{Context, Poll},
+    vec,
+};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use futures_util::future::BoxFuture;
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
 
 use crate::address::is_public;
 
@@ -15,12 +21,29 @@ pub(crate) struct NotPublic {
     address: String,
 }
 
-pub(crate) struct PublicOnly;
+/// The system's resolver.
+#[derive(Clone)]
+pub(crate) struct Resolver {
+    /// Whether private, link-local and loopback addresses are left out.
+    pub public_only: bool,
+}
 
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let public_only = self.public_only;
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if !public_only {
+                return Ok(found.into_iter());
+            }
             let public: Vec<_> = found
                 .iter()
                 .copied()
@@ -36,7 +59,7 @@ impl Resolve for PublicOnly {
                 }
                 .into());
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            Ok(public.into_iter())
         })
     }
 }

@@ -19,6 +19,8 @@ pub const ATTEMPTS: u32 = 2;
 pub const SEED_MILLIS: i64 = 500;
 /// Pause before a challenger is dialled again, milliseconds.
 pub const RETRY_MILLIS: i64 = 1_000;
+/// Shortest pause when it says itself when to come.
+const SHORTEST_MILLIS: i64 = 100;
 
 /// The epoch being measured, and who this node is.
 #[derive(Clone, Copy)]
@@ -42,9 +44,17 @@ pub struct Progress {
     pub done: BTreeSet<(u32, Address)>,
     /// Failed attempts, and when (Unix milliseconds) the latest one ended.
     pub failed: BTreeMap<(u32, Address), (u32, i64)>,
+    /// Challengers that said when it is this node's turn, and that time, Unix milliseconds.
+    pub later: BTreeMap<(u32, Address), i64>,
 }
 
 impl Progress {
+    /// Takes note that a challenger wants to be dialled again in so many milliseconds.
+    pub fn postpone(&mut self, round: u32, oracle: Address, millis: u32, now_millis: i64) {
+        let at = now_millis.saturating_add(i64::from(millis).max(SHORTEST_MILLIS));
+        self.later.insert((round, oracle), at);
+    }
+
     /// Counts a failed attempt. Whether the challenger is to be dialled again in this round.
     pub fn fail(&mut self, round: u32, oracle: Address, now_millis: i64) -> bool {
         let entry = self.failed.entry((round, oracle)).or_default();
@@ -105,14 +115,23 @@ pub fn next(schedule: &Schedule<'_>, progress: &Progress, now_millis: i64) -> Ne
             return Next::At(begin);
         }
         let attempts = |oracle: &Address| progress.failed.get(&(round, *oracle)).copied().unwrap_or_default();
-        // One that failed comes after those that were not asked yet: it may be down, and waiting for it costs seconds.
+        let due = |oracle: &Address| {
+            progress
+                .later
+                .get(&(round, *oracle))
+                .copied()
+                .filter(|at| *at > now_millis)
+        };
+        // Who said when to come is dialled then. One that failed comes after those that were not asked yet: it may be down,
+        // and waiting for it costs seconds.
         let waiting = rounds::challengers(set, epoch, round, node.as_array(), spread.challengers_per_round)
             .into_iter()
             .filter_map(|member| Some((member, *set.keys.get(member)?)))
             .filter(|(_, oracle)| !progress.done.contains(&(round, *oracle)) && attempts(oracle).0 < ATTEMPTS)
-            .min_by_key(|(_, oracle)| attempts(oracle));
+            .min_by_key(|(_, oracle)| (due(oracle), attempts(oracle)));
         match waiting {
             None => continue,
+            Some((_, oracle)) if let Some(at) = due(&oracle) => return Next::At(at),
             Some((member, oracle)) => {
                 let (failures, at) = attempts(&oracle);
                 let again = at.saturating_add(RETRY_MILLIS);
@@ -126,11 +145,12 @@ pub fn next(schedule: &Schedule<'_>, progress: &Progress, now_millis: i64) -> Ne
     Next::Done
 }
 
-/// By how much a node begins its round later: up to a third of the round.
+/// By how much a node begins its round later: up to an eighth of the round, in which nodes of a shared network ask when it is
+/// their turn.
 fn stagger(epoch: &Epoch, round: u32, node: &Address, length_millis: i64) -> i64 {
     let digest = sha256(&[b"lumora stagger v1", &epoch.seed, &round.to_le_bytes(), node.as_ref()]);
     let part = i64::from(u16::from_le_bytes([digest[0], digest[1]]));
-    length_millis.max(0) / 3 * part / i64::from(u16::MAX)
+    length_millis.max(0) / 8 * part / i64::from(u16::MAX)
 }
 
 #[cfg(test)]
@@ -246,6 +266,37 @@ mod tests {
         let at = |now| next(&schedule, &Progress::default(), now);
         assert_eq!(at(1_000_000), Next::At(1_000_000 + SEED_MILLIS));
         assert_eq!(at(1_030_000), Next::Done);
+    }
+
+    #[test]
+    fn a_challenger_is_dialled_when_it_said_and_the_others_meanwhile() {
+        let (epoch, set) = (epoch(1), set());
+        let schedule = Schedule {
+            set: &set,
+            epoch: &epoch,
+            spread: SPREAD,
+            node: &NODE,
+            registered_at: 0,
+        };
+        let now = 1_002_000;
+        let mut progress = Progress::default();
+        let mut dial = |now: i64, later: &[(Address, u32)]| {
+            for (oracle, millis) in later {
+                progress.postpone(0, *oracle, *millis, now);
+            }
+            next(&schedule, &progress, now)
+        };
+        let Next::Dial { oracle: first, .. } = dial(now, &[]) else {
+            panic!("it is time")
+        };
+        let Next::Dial { oracle: second, .. } = dial(now, &[(first, 3_000)]) else {
+            panic!("there is another")
+        };
+        assert_ne!(first, second);
+        assert_eq!(dial(now, &[(second, 1_000)]), Next::At(now + 1_000));
+        assert!(matches!(dial(now + 1_000, &[]), Next::Dial { oracle, .. } if oracle == second));
+        assert_eq!(dial(now + 1_000, &[(second, 0)]), Next::At(now + 1_100));
+        assert!(matches!(dial(now + 3_000, &[(second, 9_000)]), Next::Dial { oracle, .. } if oracle == first));
     }
 
     proptest! {

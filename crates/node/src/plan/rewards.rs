@@ -72,6 +72,19 @@ pub enum NoReward {
 }
 
 impl NoReward {
+    /// Its name in reports.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NothingAttested => "nothing_attested",
+            Self::NotFinal { .. } => "not_final",
+            Self::NotListed { .. } => "not_listed",
+            Self::NotFunded { .. } => "not_funded",
+            Self::BelowMinimum { .. } => "below_minimum",
+            Self::HeldBack { .. } => "held_back",
+            Self::AllClaimed { .. } => "all_claimed",
+        }
+    }
+
     /// What it means and what to do about it.
     pub fn sentence(&self) -> String {
         match self {

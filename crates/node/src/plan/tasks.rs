@@ -22,7 +22,7 @@ pub use claim::{claimable_at, score};
 pub use reason::NoTask;
 pub use turns::{Behind, Peers, Round, next as next_round};
 
-use crate::event::ShardName;
+use crate::{event::ShardName, plan::allowance::Stop};
 
 /// A job and the state of each of its shards.
 #[derive(Clone, Debug)]
@@ -74,6 +74,8 @@ pub struct World<'a> {
     pub not_before: &'a BTreeMap<Step, i64>,
     /// Shards that the owner lets the node work on at the same time.
     pub shard_limit: u16,
+    /// Why its owner's limits let it take nothing new.
+    pub stop: Option<Stop>,
     /// Whose turn it is.
     pub round: &'a Round,
 }

@@ -90,9 +90,10 @@ impl Library {
         let JobPages { manifest, shards } = JobPages::read(&self.store, &job.manifest_hash, job.shard_count)
             .await
             .map_err(unusable)?;
-        let fetcher = Fetcher::new(FetchOptions::for_manifest_at(&manifest, &self.private_addresses))
-            .map_err(|source| MaterialError::NoFetcher { job: address, source })?;
-        let fetcher = fetcher.sharing(self.hosts.clone()).paused_by(agent.gate.watch());
+        let options = FetchOptions::for_manifest_at(&manifest, &self.private_addresses);
+        let fetcher = Fetcher::throttled(options, agent.link.throttle().clone())
+            .map_err(|source| MaterialError::NoFetcher { job: address, source })?
+            .sharing(self.hosts.clone());
         Ok(Material {
             shards,
             results_key: manifest.results_key.ok_or(MaterialError::NoResultsKey(address))?,

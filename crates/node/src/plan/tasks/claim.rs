@@ -60,6 +60,9 @@ pub(super) fn allowed(network: &Network, node: &Node) -> u32 {
 
 /// Why the node may take no shard at all, whatever the job; else how many more it may take.
 pub(super) fn room(world: &World<'_>) -> Result<u32, NoTask> {
+    if let Some(stop) = world.stop {
+        return Err(NoTask::Limits(stop));
+    }
     // For what expired or was rejected the bond stands until the node is slashed.
     let held: BTreeSet<ShardName> = world
         .assignments

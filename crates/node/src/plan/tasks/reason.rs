@@ -1,8 +1,12 @@
 //! Why a node has no task, in words.
 
+use crate::plan::allowance::Stop;
+
 /// Why nothing is claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoTask {
+    /// The limits of the node's owner.
+    Limits(Stop),
     /// The guardian stopped new work.
     NetworkPaused,
     /// The owner paused the node.
@@ -57,9 +61,29 @@ pub enum NoTask {
 }
 
 impl NoTask {
+    /// Its name in reports.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Limits(stop) => stop.code(),
+            Self::NetworkPaused => "network_paused",
+            Self::NodePaused => "node_paused",
+            Self::NotAttested => "not_attested",
+            Self::AttestationStale { .. } => "attestation_stale",
+            Self::Moved => "moved",
+            Self::BondTooSmall { .. } => "bond_too_small",
+            Self::Full { .. } => "full",
+            Self::NoJob => "no_job",
+            Self::OwnJobs => "own_jobs",
+            Self::AllTaken => "all_taken",
+            Self::Waiting { .. } => "waiting",
+            Self::Behind { .. } => "behind",
+        }
+    }
+
     /// What it means and what to do about it.
     pub fn sentence(&self) -> String {
         match self {
+            Self::Limits(stop) => stop.sentence(),
             Self::NetworkPaused => "The network's guardian has paused new work. Nothing to do but wait.".into(),
             Self::NodePaused => "The node is paused by its owner. Resume it to take work.".into(),
             Self::NotAttested => {

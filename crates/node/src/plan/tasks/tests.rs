@@ -174,6 +174,7 @@ impl Chain {
             results: &agent.results,
             in_flight: &agent.in_flight,
             not_before: &agent.not_before,
+            stop: None,
             shard_limit: agent.shard_limit,
             round: &agent.round,
         }
@@ -626,6 +627,24 @@ fn the_reasons_for_no_task_are_told_apart() {
             .for_each(|view| view.shards.fill(ShardState::settled(3)));
     };
     assert_eq!(told(&all_settled), Some(NoTask::AllTaken));
+}
+
+#[test]
+fn outside_its_hours_a_node_finishes_what_it_holds_and_takes_nothing_new() {
+    let (mut chain, mut agents) = (Chain::new(2, 1), agents(1, 5, 4));
+    while chain.assignments.is_empty() {
+        chain.now += 1;
+        chain.turn(&mut agents[0], 3, || false);
+    }
+    agents[0].restart();
+    let stop = Stop::OutsideHours { opens_at: 9_999 };
+    let decision = plan(&World {
+        stop: Some(stop),
+        ..chain.world(&agents[0])
+    });
+    assert_eq!(decision.no_task, Some(NoTask::Limits(stop)));
+    let goes_on = decision.steps.iter().all(|step| matches!(step, Step::Run(_)));
+    assert!(goes_on && !decision.steps.is_empty(), "{:?}", decision.steps);
 }
 
 #[test]

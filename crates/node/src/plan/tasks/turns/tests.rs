@@ -215,6 +215,7 @@ impl Fleet {
             results: &BTreeMap::new(),
             in_flight: &it.in_flight,
             not_before: &it.not_before,
+            stop: None,
             shard_limit: it.node.shard_capacity,
             round: &it.round,
         };
@@ -371,6 +372,7 @@ fn falls(fleet: &Fleet) -> Vec<(usize, ShardName)> {
             results: &BTreeMap::new(),
             in_flight: &BTreeSet::new(),
             not_before: &BTreeMap::new(),
+            stop: None,
             shard_limit: it.node.shard_capacity,
             round: &it.round,
         };
