@@ -70,6 +70,8 @@ pub struct ExecutedInstruction {
     pub program: Address,
     /// First byte of its data; zero where there is none.
     pub discriminator: u8,
+    /// Its data, whole.
+    pub data: Vec<u8>,
     /// What it consumed, calls to other programs included; zero where the log does not say.
     pub compute_units: u64,
 }
@@ -304,6 +306,7 @@ fn executed(instructions: &[Value], keys: &[Address], logs: &[&str]) -> Option<V
             Some(ExecutedInstruction {
                 program,
                 discriminator: data.first().copied().unwrap_or_default(),
+                data,
                 compute_units,
             })
         })

@@ -46,6 +46,8 @@ pub mod tasks;
 pub mod quorum;
 /// When a node is measured, and by which oracles.
 pub mod rounds;
+/// What oracles signed about an epoch, from the transactions that brought it.
+pub mod statements;
 /// LMR token accounts.
 pub mod token;
 /// Subscriptions that survive a dropped socket.

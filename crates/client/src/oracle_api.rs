@@ -3,10 +3,13 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
+//! | `GET /v1/epochs/{epoch}` | [`EpochFigures`] |
 //! | `GET /v1/epochs/{epoch}/bundle` | the oracle's own bundle, bytes |
 //! | `GET /v1/epochs/{epoch}/bundles/{oracle}` | another oracle's bundle that this one holds, bytes |
 //! | `GET /v1/epochs/{epoch}/have` | [`SignedHolding`] |
 //! | `GET /v1/epochs/{epoch}/signature` | [`SignedStatement`] |
+//! | `GET /v1/epochs/{epoch}/signatures` | what it has seen that oracles signed, an array of [`SignedStatement`] |
+//! | `POST /v1/epochs/{epoch}/signatures` | takes a [`SignedStatement`] of anybody's, for its watch |
 //! | `GET /v1/epochs/{epoch}/leaves` | every leaf of the epoch, an array of [`LeafFigures`] |
 //! | `GET /v1/epochs/{epoch}/leaves/{node}` | [`LeafProof`] |
 //! | `GET /v1/epochs/{epoch}/explain/{node}` | [`Explanation`] |
@@ -14,16 +17,22 @@
 //! What does not exist (yet) is answered with 404. Nothing here has to be believed: bundles, holdings and statements are
 //! signed, leaves are checked against the root on chain.
 
-use std::time::Duration;
+mod figures;
+
+use std::{net::SocketAddr, time::Duration};
 
 use lumora_core::{
     attestation::{Leaf, Statement},
     hash::{Hash, sha256},
     merkle,
     reason::Reason,
+    schedule::NetworkTag,
 };
-use lumora_interface::{Address, bandwidth::ProveArguments};
-use reqwest::StatusCode;
+use lumora_interface::{
+    Address,
+    bandwidth::{ProveArguments, SubmitAttestationArguments},
+};
+use reqwest::{RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use solana_keypair::Keypair;
 use solana_signature::Signature;
@@ -31,10 +40,16 @@ use solana_signer::Signer;
 use thiserror::Error;
 use url::Url;
 
+pub use figures::{
+    EpochFigures, EpochMember, EpochState, ExplainedChallenger, ExplainedDrop, ExplainedMeasurement, Explanation,
+    PeerStatus, Standing,
+};
+
 /// Largest answer that the client accepts, bytes: a peer must not be able to fill this machine's memory.
 pub const MAX_ANSWER_BYTES: u64 = 256 << 20;
 
 const HOLDING_DOMAIN: &[u8; 32] = b"lumora oracle holding v1\0\0\0\0\0\0\0\0";
+const DELIVERY_DOMAIN: &[u8; 32] = b"lumora oracle delivery v1\0\0\0\0\0\0\0";
 
 /// Who an oracle is and what it is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +68,12 @@ pub struct Status {
     pub rounds_per_epoch: u32,
     /// Oracles that measure a node in a round.
     pub challengers_per_round: u32,
+    /// What the chain says about it.
+    #[serde(default)]
+    pub standing: Option<Standing>,
+    /// The other oracles that it asks.
+    #[serde(default)]
+    pub peers: Vec<PeerStatus>,
 }
 
 /// Which bundles of an epoch an oracle holds and can hand on.
@@ -153,8 +174,13 @@ pub struct SignedStatement {
 impl SignedStatement {
     /// Signs a statement. An oracle must never sign two about one epoch: see to it before calling this.
     pub fn sign(key: &Keypair, statement: &Statement) -> Self {
+        Self::new(key.pubkey(), statement, key.sign_message(&statement.digest()))
+    }
+
+    /// A statement with somebody's signature, which is not checked here.
+    pub fn new(oracle: Address, statement: &Statement, signature: Signature) -> Self {
         Self {
-            oracle: key.pubkey(),
+            oracle,
             network_id: statement.network_id,
             program: Address::new_from_array(statement.program),
             epoch: statement.epoch,
@@ -166,7 +192,20 @@ impl SignedStatement {
             cumulative_reward: statement.cumulative_reward,
             bundles: statement.bundles,
             expires_at: statement.expires_at,
-            signature: key.sign_message(&statement.digest()),
+            signature,
+        }
+    }
+
+    /// The figures, as the bandwidth program takes them.
+    pub fn arguments(&self) -> SubmitAttestationArguments {
+        SubmitAttestationArguments {
+            root: self.root,
+            leaf_count: self.leaf_count,
+            total_contribution: self.total_contribution,
+            epoch_reward: self.epoch_reward,
+            cumulative_reward: self.cumulative_reward,
+            bundles: self.bundles,
+            expires_at: self.expires_at,
         }
     }
 
@@ -299,33 +338,54 @@ impl LeafProof {
     }
 }
 
-/// How a node's figures came about: every measurement that counted.
+/// What a process that measures for an oracle brings to the oracle's main process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// The result.
-    pub figures: LeafFigures,
-    /// The reason in words.
-    pub sentence: String,
-    /// Rounds that counted: at least one of their challengers' bundles was used.
-    pub counted_rounds: u32,
-    /// Rounds that the node answered.
-    pub answered_rounds: u32,
-    /// What was measured, by round and challenger.
-    pub measurements: Vec<ExplainedMeasurement>,
+pub struct Delivery {
+    /// Where the worker measures, as nodes reach it.
+    pub worker: SocketAddr,
+    /// The worker's clock, Unix seconds.
+    pub sent_at: i64,
+    /// Receipts in the encoding of bundles, as base64.
+    #[serde(with = "base64_list")]
+    pub receipts: Vec<Vec<u8>>,
+    /// ed25519 of the oracle's key over all of it.
+    #[serde(with = "base58")]
+    pub signature: Signature,
 }
 
-/// One measurement behind a node's figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct ExplainedMeasurement {
-    pub round: u32,
-    /// Index of the challenger in the oracle set.
-    pub member: u8,
-    pub down_kbps: u32,
-    pub up_kbps: u32,
-    pub rtt_us: u32,
-    /// Why it failed; zero if it did not.
-    pub reason: u8,
+impl Delivery {
+    /// Signs a delivery with the oracle's key.
+    pub fn sign(key: &Keypair, worker: SocketAddr, sent_at: i64, receipts: Vec<Vec<u8>>) -> Self {
+        let mut delivery = Self {
+            worker,
+            sent_at,
+            receipts,
+            signature: Signature::default(),
+        };
+        delivery.signature = key.sign_message(&delivery.digest());
+        delivery
+    }
+
+    fn digest(&self) -> Hash {
+        let receipts: Vec<Hash> = self.receipts.iter().map(|receipt| sha256(&[receipt])).collect();
+        let worker = self.worker.to_string();
+        let sent_at = self.sent_at.to_le_bytes();
+        sha256(&[DELIVERY_DOMAIN, &sent_at, receipts.as_flattened(), worker.as_bytes()])
+    }
+
+    /// Whether it was signed with the key of this oracle.
+    pub fn is_authentic(&self, oracle: &Address) -> bool {
+        self.signature.verify(oracle.as_ref(), &self.digest())
+    }
+}
+
+/// What the main process says to a delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryAnswer {
+    /// Receipts that were new.
+    pub taken: u32,
+    /// Tags of the networks that several nodes dial from, which are measured at one instant.
+    pub shared: Vec<NetworkTag>,
 }
 
 /// Why an oracle could not be asked.
@@ -396,6 +456,11 @@ impl OracleClient {
             .ok_or_else(|| self.malformed("v1/status", "it has no status"))
     }
 
+    /// What it knows of an epoch; `None` where that is nothing. Check it against the chain.
+    pub async fn epoch(&self, epoch: u64) -> Result<Option<EpochFigures>, OracleApiError> {
+        self.json(&format!("v1/epochs/{epoch}")).await
+    }
+
     /// Its own bundle of an epoch; `None` while it has none.
     pub async fn bundle(&self, epoch: u64) -> Result<Option<Vec<u8>>, OracleApiError> {
         self.bytes(&format!("v1/epochs/{epoch}/bundle")).await
@@ -416,6 +481,18 @@ impl OracleClient {
         self.json(&format!("v1/epochs/{epoch}/signature")).await
     }
 
+    /// What it has seen that oracles signed about an epoch. Check the signatures.
+    pub async fn signatures(&self, epoch: u64) -> Result<Option<Vec<SignedStatement>>, OracleApiError> {
+        self.json(&format!("v1/epochs/{epoch}/signatures")).await
+    }
+
+    /// Shows it what an oracle signed.
+    pub async fn show(&self, signed: &SignedStatement) -> Result<(), OracleApiError> {
+        let path = format!("v1/epochs/{}/signatures", signed.epoch);
+        let body = serde_json::to_vec(signed).map_err(|error| self.malformed(&path, &error.to_string()))?;
+        self.post(&path, "application/json", body).await.map(|_| ())
+    }
+
     /// All leaves of an attested epoch. Check them against the root on chain.
     pub async fn leaves(&self, epoch: u64) -> Result<Option<Vec<LeafFigures>>, OracleApiError> {
         self.json(&format!("v1/epochs/{epoch}/leaves")).await
@@ -431,6 +508,14 @@ impl OracleClient {
         self.json(&format!("v1/epochs/{epoch}/explain/{node}")).await
     }
 
+    /// Hands receipts over to the main process of one's own oracle.
+    pub async fn deliver(&self, delivery: &Delivery) -> Result<DeliveryAnswer, OracleApiError> {
+        let path = "v1/receipts";
+        let body = serde_json::to_vec(delivery).map_err(|error| self.malformed(path, &error.to_string()))?;
+        let answer = self.post(path, "application/json", body).await?;
+        serde_json::from_slice(&answer).map_err(|error| self.malformed(path, &error.to_string()))
+    }
+
     async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, OracleApiError> {
         let Some(bytes) = self.bytes(path).await? else {
             return Ok(None);
@@ -441,15 +526,30 @@ impl OracleClient {
     }
 
     async fn bytes(&self, path: &str) -> Result<Option<Vec<u8>>, OracleApiError> {
-        let url = self
-            .base
+        let url = self.url(path)?;
+        let request = self.http.get(url.clone());
+        self.answer(path, url, request).await
+    }
+
+    async fn post(&self, path: &str, kind: &'static str, body: Vec<u8>) -> Result<Vec<u8>, OracleApiError> {
+        let url = self.url(path)?;
+        let request = self.http.post(url.clone()).header(CONTENT_TYPE, kind).body(body);
+        let answer = self.answer(path, url, request).await?;
+        answer.ok_or_else(|| self.malformed(path, "it does not know this request"))
+    }
+
+    fn url(&self, path: &str) -> Result<Url, OracleApiError> {
+        self.base
             .join(path)
-            .map_err(|error| self.malformed(path, &error.to_string()))?;
+            .map_err(|error| self.malformed(path, &error.to_string()))
+    }
+
+    async fn answer(&self, path: &str, url: Url, request: RequestBuilder) -> Result<Option<Vec<u8>>, OracleApiError> {
         let unreachable = |source| OracleApiError::Unreachable {
             url: url.to_string(),
             source,
         };
-        let mut response = self.http.get(url.clone()).send().await.map_err(unreachable)?;
+        let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
@@ -494,6 +594,23 @@ mod base58 {
         let text = String::deserialize(deserializer)?;
         text.parse()
             .map_err(|_| D::Error::custom(format!("`{text}` is not the base58 text that belongs here")))
+    }
+}
+
+/// Lists of bytes as base64 texts.
+mod base64_list {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(list: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(list.iter().map(|bytes| BASE64_STANDARD.encode(bytes)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        Vec::<String>::deserialize(deserializer)?
+            .into_iter()
+            .map(|text| BASE64_STANDARD.decode(text).map_err(D::Error::custom))
+            .collect()
     }
 }
 

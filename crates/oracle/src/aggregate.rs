@@ -6,13 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use lumora_core::{
     attestation::{Leaf, Statement},
     contribution,
-    hash::Hash,
+    hash::{Hash, sha256},
     median::trimmed_lower_median,
     merkle::Tree,
     reason::Reason,
-    reputation, schedule,
+    reputation,
+    schedule::{self, NetworkTag},
     units::{Bps, Kbps, Lmr},
 };
+
+use crate::shares::{self, Neighbour};
 
 /// What all oracles know about an epoch beforehand, from the chain and the network's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,10 @@ pub struct EpochRules {
     pub seconds: u32,
     /// What the emission schedule gives for the epoch.
     pub amount: Lmr,
+    /// Nodes behind one network that can earn.
+    pub nodes_per_network: u32,
+    /// Nodes of one owner that can earn.
+    pub nodes_per_owner: u32,
 }
 
 impl EpochRules {
@@ -44,6 +51,11 @@ impl EpochRules {
             .into_iter()
             .filter_map(|chosen| self.members.get(chosen).map(|(index, _)| *index))
             .collect()
+    }
+
+    /// Decides between nodes that are equal otherwise, anew in each epoch.
+    fn lot(&self, node: &Hash) -> Hash {
+        sha256(&[b"lumora lot v1", &self.seed, node])
     }
 
     /// Least number of different challengers behind a figure. Of `n` members fewer than a third lie, that is at most
@@ -58,6 +70,8 @@ impl EpochRules {
 pub struct NodeFacts {
     /// Key with which the node signs receipts.
     pub transport_key: Hash,
+    /// Wallet that owns the node.
+    pub owner: Hash,
     /// Rate that its provider is willing to share, kbit/s.
     pub limit_kbps: u32,
     /// Whether its owner keeps it from being measured.
@@ -85,6 +99,10 @@ pub struct Measurement {
     pub up_kbps: u32,
     /// Smallest round trip, microseconds.
     pub rtt_us: u32,
+    /// Tells which network it came from.
+    pub network: NetworkTag,
+    /// The pass of its round in which it began with its network, if it did.
+    pub pass: u8,
     /// A code of [`Reason`].
     pub reason: u8,
     /// Whether something was measured, as against a failure that the challenger recorded.
@@ -162,6 +180,9 @@ pub fn tree(leaves: &[Leaf]) -> Tree {
 
 /// One node's figures before rewards, which depend on everybody's.
 struct Figures {
+    facts: NodeFacts,
+    /// The network that it was measured on, if it was.
+    network: Option<NetworkTag>,
     down: u32,
     up: u32,
     rtt: u32,
@@ -173,27 +194,32 @@ struct Figures {
 }
 
 /// Works out every node's leaf. `used` are the members whose bundles count; `measurements` come from those only, one per
-/// node, round and member. Nodes that were rewarded before keep their leaf for ever, for a claim pays the difference to
+/// node, round and member; they are sorted. Nodes that were rewarded before keep their leaf for ever, for a claim pays the difference to
 /// the lifetime figure.
 pub fn aggregate(
     rules: &EpochRules,
     used: &BTreeSet<u8>,
     nodes: &BTreeMap<Hash, NodeFacts>,
-    measurements: &[Measurement],
+    measurements: &mut [Measurement],
     carried: &BTreeMap<Hash, Carried>,
 ) -> Aggregate {
-    let mut by_node: BTreeMap<Hash, Vec<Measurement>> = BTreeMap::new();
-    for measurement in measurements {
-        by_node.entry(measurement.node).or_default().push(*measurement);
-    }
+    measurements.sort_unstable();
+    let measurements = &*measurements;
     let everybody: BTreeSet<Hash> = nodes.keys().chain(carried.keys()).copied().collect();
-    let figures: Vec<(Hash, Figures)> = everybody
+    let mut figures: Vec<(Hash, Figures)> = everybody
         .into_iter()
         .map(|node| {
-            let measurements = by_node.remove(&node).unwrap_or_default();
-            (node, figures(rules, used, &node, nodes.get(&node), measurements))
+            let own = of_node(measurements, &node);
+            (node, figures(rules, used, &node, nodes.get(&node), own))
         })
         .collect();
+    share_networks(rules, measurements, &mut figures);
+    for (_, figures) in &mut figures {
+        let seconds = contribution::available_seconds(figures.uptime, rules.seconds);
+        // Fetching is what the network buys of a link, so the rate towards the node is what counts.
+        figures.contribution = contribution::contribution(Kbps(figures.down), Kbps(figures.facts.limit_kbps), seconds);
+    }
+    share_owners(rules, &mut figures);
     let total = figures
         .iter()
         .fold(0u64, |sum, (_, figures)| sum.saturating_add(figures.contribution));
@@ -235,15 +261,24 @@ fn figures(
     used: &BTreeSet<u8>,
     node: &Hash,
     facts: Option<&NodeFacts>,
-    measurements: Vec<Measurement>,
+    measurements: &[Measurement],
 ) -> Figures {
-    let (measured, failed): (Vec<Measurement>, Vec<Measurement>) =
-        measurements.into_iter().partition(|measurement| measurement.measured);
+    let (measured, failed): (Vec<Measurement>, Vec<Measurement>) = measurements
+        .iter()
+        .copied()
+        .partition(|measurement| measurement.measured);
+    let network = network(&measured);
+    let measured: Vec<Measurement> = measured
+        .into_iter()
+        .filter(|measurement| Some(measurement.network) == network)
+        .collect();
     let rounds = rounds(rules, used, node, &measured);
     let uptime = Bps::ratio(u64::from(rounds.answered), u64::from(rounds.counted));
     let facts = facts.copied().unwrap_or_default();
     let reputation = reputation::from_outcomes(facts.completed, facts.failed, facts.expired);
     let nothing = |reason| Figures {
+        facts,
+        network: None,
         down: 0,
         up: 0,
         rtt: 0,
@@ -265,18 +300,108 @@ fn figures(
     if challengers.len() < rules.least_challengers() {
         return nothing(Reason::TooFewChallengers);
     }
-    let down = agreed(&measured, |measurement| measurement.down_kbps);
-    let seconds = contribution::available_seconds(uptime, rules.seconds);
     Figures {
-        down,
+        facts,
+        network,
+        down: agreed(&measured, |measurement| measurement.down_kbps),
         up: agreed(&measured, |measurement| measurement.up_kbps),
         rtt: agreed(&measured, |measurement| measurement.rtt_us),
         rounds,
         uptime,
         reputation,
         reason: why_not_more(uptime, &measured),
-        // Fetching is what the network buys of a link, so the rate towards the node is what counts.
-        contribution: contribution::contribution(Kbps(down), Kbps(facts.limit_kbps), seconds),
+        contribution: 0,
+    }
+}
+
+/// A node's part of measurements that are sorted.
+fn of_node<'a>(measurements: &'a [Measurement], node: &Hash) -> &'a [Measurement] {
+    let begin = measurements.partition_point(|measurement| measurement.node < *node);
+    let rest = &measurements[begin..];
+    &rest[..rest.partition_point(|measurement| measurement.node == *node)]
+}
+
+/// The network that most of the measurements came from, of equals the one with the lowest tag. Those from elsewhere do not
+/// count: a node that could be measured through another network each time would never meet its neighbours.
+fn network(measured: &[Measurement]) -> Option<NetworkTag> {
+    let mut counts: BTreeMap<NetworkTag, usize> = BTreeMap::new();
+    for measurement in measured {
+        *counts.entry(measurement.network).or_default() += 1;
+    }
+    let most = counts.values().max().copied()?;
+    counts.into_iter().find(|(_, count)| *count == most).map(|(tag, _)| tag)
+}
+
+/// Where nodes share a network, none gets more than its part of what they showed together.
+fn share_networks(rules: &EpochRules, measurements: &[Measurement], figures: &mut [(Hash, Figures)]) {
+    let mut networks: BTreeMap<NetworkTag, Vec<usize>> = BTreeMap::new();
+    for (index, (_, figures)) in figures.iter().enumerate() {
+        if let Some(network) = figures.network {
+            networks.entry(network).or_default().push(index);
+        }
+    }
+    for (tag, members) in networks {
+        if members.len() < 2 {
+            continue;
+        }
+        let neighbour = |index: &usize| {
+            let (node, figures) = &figures[*index];
+            let counted = of_node(measurements, node)
+                .iter()
+                .filter(|measurement| measurement.measured && measurement.network == tag);
+            let present = counted.filter_map(|measurement| {
+                let challengers = rules.challengers(measurement.round, node);
+                let order = challengers.iter().position(|member| *member == measurement.member)?;
+                Some(((measurement.round, order), measurement.pass))
+            });
+            Neighbour {
+                kbps: figures.down,
+                present: present.collect(),
+                lot: rules.lot(node),
+            }
+        };
+        let neighbours: Vec<Neighbour> = members.iter().map(neighbour).collect();
+        let most = usize::try_from(rules.nodes_per_network).unwrap_or(usize::MAX);
+        for (index, share) in members.into_iter().zip(shares::of_network(&neighbours, most)) {
+            let figures = &mut figures[index].1;
+            match share {
+                None => figures.withhold(Reason::NetworkShare),
+                Some(share) if share < figures.down => {
+                    // What is left of Up is told in proportion; it earns nothing.
+                    let up = u64::from(figures.up) * u64::from(share) / u64::from(figures.down.max(1));
+                    (figures.down, figures.up) = (share, u32::try_from(up).unwrap_or_default());
+                    figures.reason = Reason::SharedLink;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// No more than so many nodes of one owner earn; a lot decides which.
+fn share_owners(rules: &EpochRules, figures: &mut [(Hash, Figures)]) {
+    let mut owners: BTreeMap<Hash, Vec<usize>> = BTreeMap::new();
+    for (index, (_, figures)) in figures.iter().enumerate() {
+        if figures.contribution > 0 {
+            owners.entry(figures.facts.owner).or_default().push(index);
+        }
+    }
+    let most = usize::try_from(rules.nodes_per_owner).unwrap_or(usize::MAX);
+    for (_, mut nodes) in owners {
+        if nodes.len() > most {
+            nodes.sort_by_cached_key(|index| rules.lot(&figures[*index].0));
+            for index in nodes.drain(most..) {
+                figures[index].1.withhold(Reason::OwnerShare);
+            }
+        }
+    }
+}
+
+impl Figures {
+    /// Earns nothing, for this reason.
+    fn withhold(&mut self, reason: Reason) {
+        (self.down, self.up, self.contribution) = (0, 0, 0);
+        self.reason = reason;
     }
 }
 
@@ -303,9 +428,21 @@ fn rounds(rules: &EpochRules, used: &BTreeSet<u8>, node: &Hash, measured: &[Meas
     rounds
 }
 
-/// The trimmed lower median of the challengers' figures, of each the lower median of what it measured: who was drawn more
-/// often does not count more, so that the bound "fewer than a third of the challengers lie" holds.
+/// The trimmed lower median of the challengers' figures: who was drawn more often does not count more, so that the bound
+/// "fewer than a third of the challengers lie" holds.
 fn agreed(measured: &[Measurement], figure: impl Fn(&Measurement) -> u32) -> u32 {
+    let mut figures: Vec<u64> = of_each_challenger(measured, figure)
+        .into_values()
+        .map(u64::from)
+        .collect();
+    // Each figure came from 32 bits.
+    trimmed_lower_median(&mut figures)
+        .and_then(|figure| u32::try_from(figure).ok())
+        .unwrap_or_default()
+}
+
+/// What each challenger says: the lower median of what it measured.
+pub fn of_each_challenger(measured: &[Measurement], figure: impl Fn(&Measurement) -> u32) -> BTreeMap<u8, u32> {
     let mut by_challenger: BTreeMap<u8, Vec<u64>> = BTreeMap::new();
     for measurement in measured {
         by_challenger
@@ -313,14 +450,11 @@ fn agreed(measured: &[Measurement], figure: impl Fn(&Measurement) -> u32) -> u32
             .or_default()
             .push(u64::from(figure(measurement)));
     }
-    let mut figures: Vec<u64> = by_challenger
-        .values_mut()
-        .filter_map(|figures| trimmed_lower_median(figures))
-        .collect();
-    // Each figure came from 32 bits.
-    trimmed_lower_median(&mut figures)
-        .and_then(|figure| u32::try_from(figure).ok())
-        .unwrap_or_default()
+    let middle = |(member, mut figures): (u8, Vec<u64>)| {
+        // Each figure came from 32 bits.
+        Some((member, u32::try_from(trimmed_lower_median(&mut figures)?).ok()?))
+    };
+    by_challenger.into_iter().filter_map(middle).collect()
 }
 
 /// The failure that was recorded most often, of equals the one with the lowest code. Never that answers were forged: it costs
@@ -376,7 +510,19 @@ mod tests {
             challengers_per_round,
             seconds: 60,
             amount: Lmr(AMOUNT),
+            nodes_per_network: 4,
+            nodes_per_owner: 100,
         }
+    }
+
+    fn aggregated(
+        rules: &EpochRules,
+        used: &BTreeSet<u8>,
+        nodes: &BTreeMap<Hash, NodeFacts>,
+        measurements: &[Measurement],
+        carried: &BTreeMap<Hash, Carried>,
+    ) -> Aggregate {
+        aggregate(rules, used, nodes, &mut measurements.to_vec(), carried)
     }
 
     fn facts(limit_kbps: u32) -> NodeFacts {
@@ -392,7 +538,7 @@ mod tests {
 
     /// Every scheduled measurement of a node by the members given, at the rate that `rate` says.
     fn measured(rules: &EpochRules, node: u8, used: &BTreeSet<u8>, rate: impl Fn(u8) -> u32) -> Vec<Measurement> {
-        let node = [node; 32];
+        let (node, network) = ([node; 32], [node; 8]);
         let mut all = Vec::new();
         for round in 0..rules.rounds {
             for member in rules
@@ -409,6 +555,8 @@ mod tests {
                     down_kbps,
                     up_kbps,
                     rtt_us,
+                    network,
+                    pass: u8::MAX,
                     reason: 0,
                     measured: true,
                 });
@@ -434,7 +582,7 @@ mod tests {
                 reward: 7,
             },
         )]);
-        let result = aggregate(&rules, &used, &nodes, &all, &before);
+        let result = aggregated(&rules, &used, &nodes, &all, &before);
 
         let [one, two] = result.leaves[..] else {
             panic!("two leaves")
@@ -465,7 +613,7 @@ mod tests {
                 reward: 13,
             },
         )]);
-        let result = aggregate(&rules, &everyone(&rules), &BTreeMap::new(), &[], &before);
+        let result = aggregated(&rules, &everyone(&rules), &BTreeMap::new(), &[], &before);
         let [leaf] = result.leaves[..] else { panic!("one leaf") };
         assert_eq!(
             (leaf.cumulative_contribution, leaf.cumulative_reward, leaf.contribution),
@@ -511,7 +659,7 @@ mod tests {
                 ..measurement
             });
         }
-        let result = aggregate(&rules, &used, &nodes, &all, &BTreeMap::new());
+        let result = aggregated(&rules, &used, &nodes, &all, &BTreeMap::new());
         let reasons: Vec<Reason> = result
             .leaves
             .iter()
@@ -535,6 +683,71 @@ mod tests {
     }
 
     #[test]
+    fn a_link_is_not_sold_twice_and_only_some_of_a_network_earn() {
+        let mut rules = rules(4, 2, 3);
+        let used = everyone(&rules);
+        let nodes: BTreeMap<Hash, NodeFacts> = (1..=3).map(|node| ([node; 32], facts(100_000))).collect();
+        // All three say that they have the whole link: two of them are never measured when the others are.
+        let behind_one = |pass_of: fn(u8) -> u8| -> Vec<Measurement> {
+            let all = (1..=3).flat_map(|node| measured(&rules, node, &used, |_| 60_000));
+            all.map(|measurement| Measurement {
+                network: [9; 8],
+                pass: pass_of(measurement.node[0]),
+                ..measurement
+            })
+            .collect()
+        };
+        let (apart, together) = (
+            behind_one(|node| if node == 1 { 0 } else { u8::MAX }),
+            behind_one(|_| 0),
+        );
+        let result = aggregated(&rules, &used, &nodes, &apart, &BTreeMap::new());
+        let rates: Vec<u32> = result.leaves.iter().map(|leaf| leaf.down_kbps).collect();
+        assert_eq!((rates[0], rates.iter().sum::<u32>()), (60_000, 63_000));
+        let reasons = result
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.reason == Reason::SharedLink as u8);
+        assert_eq!(reasons.count(), 2);
+        // Measured at the same time, each has a link of its own.
+        let result = aggregated(&rules, &used, &nodes, &together, &BTreeMap::new());
+        assert!(result.leaves.iter().all(|leaf| leaf.down_kbps == 60_000));
+
+        rules.nodes_per_network = 2;
+        let result = aggregated(&rules, &used, &nodes, &together, &BTreeMap::new());
+        let withheld = result
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.reason == Reason::NetworkShare as u8);
+        assert_eq!(withheld.map(|leaf| leaf.contribution).collect::<Vec<_>>(), [0]);
+        (rules.nodes_per_network, rules.nodes_per_owner) = (4, 1);
+        let result = aggregated(&rules, &used, &nodes, &together, &BTreeMap::new());
+        let withheld = result
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.reason == Reason::OwnerShare as u8);
+        assert_eq!(
+            withheld
+                .map(|leaf| (leaf.contribution, leaf.down_kbps))
+                .collect::<Vec<_>>(),
+            [(0, 0); 2]
+        );
+    }
+
+    #[test]
+    fn what_came_through_another_network_does_not_count() {
+        let rules = rules(4, 3, 3);
+        let used = everyone(&rules);
+        let nodes = BTreeMap::from([([1; 32], facts(100_000))]);
+        let mut all = measured(&rules, 1, &used, |_| 30_000);
+        for measurement in all.iter_mut().filter(|measurement| measurement.round == 2) {
+            (measurement.network, measurement.down_kbps) = ([8; 8], 90_000);
+        }
+        let leaf = aggregated(&rules, &used, &nodes, &all, &BTreeMap::new()).leaves[0];
+        assert_eq!((leaf.down_kbps, leaf.uptime_bps), (30_000, 6_666));
+    }
+
+    #[test]
     fn failed_shards_cost_reward() {
         let rules = rules(4, 2, 3);
         let used = everyone(&rules);
@@ -545,7 +758,7 @@ mod tests {
                 ..facts(1_000)
             },
         )]);
-        let result = aggregate(
+        let result = aggregated(
             &rules,
             &used,
             &nodes,
@@ -563,7 +776,7 @@ mod tests {
         let rules = rules(4, 4, 3);
         let nodes = BTreeMap::from([([1; 32], facts(100_000))]);
         let all = everyone(&rules);
-        let whole = aggregate(
+        let whole = aggregated(
             &rules,
             &all,
             &nodes,
@@ -572,7 +785,7 @@ mod tests {
         );
         for dead in 0..4 {
             let used: BTreeSet<u8> = all.iter().copied().filter(|member| *member != dead).collect();
-            let result = aggregate(
+            let result = aggregated(
                 &rules,
                 &used,
                 &nodes,
@@ -593,7 +806,7 @@ mod tests {
                 .into_iter()
                 .filter(|measurement| measurement.member == liar)
                 .collect();
-            let result = aggregate(&rules, &used, &nodes, &lies, &BTreeMap::new());
+            let result = aggregated(&rules, &used, &nodes, &lies, &BTreeMap::new());
             assert_eq!((result.leaves[0].uptime_bps, result.epoch_reward), (0, 0));
         }
     }
@@ -611,8 +824,8 @@ mod tests {
             let used = everyone(&rules);
             let nodes: BTreeMap<Hash, NodeFacts> = (1..6u8).map(|node| ([node; 32], facts(50_000))).collect();
             let (sorted, shuffled) = all;
-            let a = aggregate(&rules, &used, &nodes, &sorted, &BTreeMap::new());
-            let b = aggregate(&rules, &used, &nodes, &shuffled, &BTreeMap::new());
+            let a = aggregated(&rules, &used, &nodes, &sorted, &BTreeMap::new());
+            let b = aggregated(&rules, &used, &nodes, &shuffled, &BTreeMap::new());
             prop_assert_eq!(a.tree().root(), b.tree().root());
             prop_assert_eq!(a, b);
         }
@@ -632,7 +845,7 @@ mod tests {
             let is_liar = |member: u8| (usize::from(member) + usize::from(members) - first) % usize::from(members) < most;
             let honest = |member: u8| 50_000 + u32::from(member);
             let all = measured(&rules, 1, &used, |m| if is_liar(m) { lies[usize::from(m)] } else { honest(m) });
-            let leaf = aggregate(&rules, &used, &nodes, &all, &BTreeMap::new()).leaves[0];
+            let leaf = aggregated(&rules, &used, &nodes, &all, &BTreeMap::new()).leaves[0];
             prop_assert!((50_000..50_000 + u32::from(members)).contains(&leaf.down_kbps), "{}", leaf.down_kbps);
         }
 
@@ -651,7 +864,7 @@ mod tests {
             let nodes = BTreeMap::from([([1; 32], facts(u32::MAX))]);
             let all =
                 measured(&rules, 1, &used, |m| if usize::from(m) < most { lies[usize::from(m)] } else { 50_000 });
-            let leaf = aggregate(&rules, &used, &nodes, &all, &BTreeMap::new()).leaves[0];
+            let leaf = aggregated(&rules, &used, &nodes, &all, &BTreeMap::new()).leaves[0];
             prop_assert!(leaf.down_kbps <= 50_000, "{} of {used:?}", leaf.down_kbps);
         }
 
@@ -668,7 +881,7 @@ mod tests {
                 nodes.insert([node; 32], NodeFacts { failed: *failed, ..facts(*limit) });
                 all.extend(measured(&rules, node, &used, |_| *rate));
             }
-            let result = aggregate(&rules, &used, &nodes, &all, &BTreeMap::new());
+            let result = aggregated(&rules, &used, &nodes, &all, &BTreeMap::new());
             prop_assert!(result.epoch_reward <= AMOUNT);
             prop_assert_eq!(result.leaves.iter().map(|leaf| leaf.cumulative_reward).sum::<u64>(), result.epoch_reward);
             let tree = result.tree();

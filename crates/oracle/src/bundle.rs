@@ -26,6 +26,8 @@ pub struct Sighting {
     pub node: Hash,
     /// Key with which the node signs receipts.
     pub transport_key: Hash,
+    /// Wallet that owns the node.
+    pub owner: Hash,
     /// Rate that its provider is willing to share, kbit/s.
     pub limit_kbps: u32,
     /// Whether its owner keeps it from being measured.

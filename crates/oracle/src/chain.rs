@@ -1,17 +1,25 @@
 //! The chain as the oracle sees it: one view that is renewed all the time, and the things that it sends.
 
 mod verdicts;
+mod watch;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use lumora_client::{
-    Connection, Outcome, Sender, bandwidth as instructions, oracle_api::SignedStatement, rewards, rounds,
+    Connection, Outcome, Sender, bandwidth as instructions,
+    oracle_api::{EpochFigures, EpochMember, EpochState, SignedStatement, Standing},
+    rewards, rounds,
 };
 use lumora_core::{hash::Hash, units::Seconds};
 use lumora_interface::{
     Address,
     bandwidth::{
         CommitBundleArguments, Epoch, ORACLE_SET, OracleSet, SubmitAttestationArguments, epoch_address, epoch_state,
+        member,
     },
     registry::Node,
     rewards::{EMISSION, Emission},
@@ -33,6 +41,8 @@ const SLOT_PAUSE: Duration = Duration::from_millis(200);
 /// What the chain says at one time.
 #[derive(Clone)]
 pub struct View {
+    /// When it was looked at, by this machine's clock.
+    pub looked_at: Instant,
     /// The chain's clock, Unix seconds.
     pub now: i64,
     /// The oracles.
@@ -73,6 +83,54 @@ impl View {
             .collect()
     }
 
+    /// What became of an epoch, to tell others.
+    pub fn figures(&self, epoch: &Epoch) -> EpochFigures {
+        let state = match (epoch.state, epoch.is_final(self.now)) {
+            (_, true) => EpochState::Final,
+            (epoch_state::ATTESTED, false) => EpochState::Attested,
+            _ => EpochState::Open,
+        };
+        let member = |(seat, key): (u8, Hash)| EpochMember {
+            seat,
+            oracle: Address::new_from_array(key),
+            bundle_root: epoch.bundle_roots[usize::from(seat)],
+            used: epoch.bundles >> seat & 1 == 1,
+            signed: epoch.signers >> seat & 1 == 1,
+        };
+        EpochFigures {
+            epoch: epoch.epoch,
+            state,
+            starts_at: epoch.starts_at,
+            ends_at: epoch.ends_at,
+            cutoff_at: epoch.cutoff_at,
+            seed: epoch.seed,
+            set_version: epoch.set_version,
+            quorum: epoch.quorum,
+            root: epoch.root,
+            leaf_count: epoch.leaf_count,
+            total_contribution: epoch.total_contribution,
+            epoch_reward: epoch.epoch_reward,
+            cumulative_reward: epoch.cumulative_reward,
+            members: self.members(epoch).into_iter().map(member).collect(),
+        }
+    }
+
+    /// How an oracle stands.
+    pub fn standing(&self, oracle: &Address) -> Standing {
+        let index = self.set.index_of(oracle);
+        Standing {
+            looked_seconds_ago: self.looked_at.elapsed().as_secs(),
+            chain_time: self.now,
+            next_epoch: self.set.next_epoch,
+            attestable_from: self.set.attestable_from,
+            // A set has 32 seats.
+            seat: index.map(|index| index as u8),
+            state: index.map_or(member::EMPTY, |index| self.set.states[index]),
+            bond: index.map_or(0, |index| self.set.bonds[index]),
+            minimum_bond: self.set.minimum_bond,
+        }
+    }
+
     /// Whether an epoch that is not attested never will be.
     pub fn is_lost(&self, epoch: &Epoch) -> bool {
         let nothing_committed = epoch.committed == 0 && self.now > epoch.cutoff_at;
@@ -84,7 +142,7 @@ impl View {
     /// the latest epoch.
     pub fn is_judge(&self, seat: usize) -> bool {
         let latest = self.set.next_epoch.saturating_sub(1);
-        self.set.states.get(seat) == Some(&lumora_interface::bandwidth::member::ACTIVE)
+        self.set.states.get(seat) == Some(&member::ACTIVE)
             && self.set.serves(seat, latest)
             && self
                 .set
@@ -97,7 +155,7 @@ impl View {
     /// each time.
     pub fn turn(&self, own: usize, what: u64) -> u32 {
         let active: Vec<usize> = (0..usize::from(self.set.count))
-            .filter(|index| self.set.states[*index] == lumora_interface::bandwidth::member::ACTIVE)
+            .filter(|index| self.set.states[*index] == member::ACTIVE)
             .collect();
         let Some(place) = active.iter().position(|index| *index == own) else {
             return u32::MAX;
@@ -135,6 +193,7 @@ impl Chain {
 
     /// What the chain says now.
     pub async fn view(&self) -> Result<View> {
+        let looked_at = Instant::now();
         let set: OracleSet = self.connection.fetch(&ORACLE_SET).await?;
         let emission: Emission = self.connection.fetch(&EMISSION).await?;
         let latest = set.next_epoch.saturating_sub(WATCHED)..set.next_epoch;
@@ -150,6 +209,7 @@ impl Chain {
         // The clock last: what is past in the accounts is past on the clock too.
         let now = self.connection.unix_timestamp().await?;
         Ok(View {
+            looked_at,
             now,
             set,
             epochs,
@@ -181,6 +241,7 @@ impl Chain {
             Sighting {
                 node: address.to_bytes(),
                 transport_key: node.transport_key,
+                owner: node.owner.to_bytes(),
                 limit_kbps: node.limit_kbps,
                 paused: !node.is_active(),
                 completed: outcomes.0,

@@ -1,21 +1,37 @@
 //! Measures nodes: those, and in those rounds, that the epoch's seed drew this oracle for.
 
-use std::sync::Arc;
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use lumora_client::rounds;
-use lumora_core::hash::Hash;
+use lumora_core::{
+    hash::Hash,
+    schedule::{self, NetworkTag, PASSES},
+};
 use lumora_interface::{
     Address,
     bandwidth::{Epoch, OracleSet},
     registry::Node,
 };
-use lumora_pob::{Challenger, Claim, Decision, Reason, SignedReceipt, chunk};
-use tokio::sync::mpsc;
+use lumora_pob::{Challenger, Claim, Decision, Network, Permit, Reason, SignedReceipt, chunk};
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{config::Measurement, event::Event, oracle::Oracle};
 
 /// Seconds by which a node may be early or late for its round: the chain's clock, as two machines see it, differs by that.
 const SLACK: i64 = 2;
+/// Seconds by which this machine's clock and the chain's may differ; by more, this machine's is taken to be wrong.
+const CLOCK_SLACK: i64 = 10;
+
+/// How much earlier than its instant a node is told to come: for the handshake, milliseconds.
+const LEAD_MILLIS: i64 = 700;
+/// How early a node may be and is kept waiting, milliseconds; less than [`lumora_pob::LONGEST_HOLD`].
+const HOLD_MILLIS: i64 = 1_700;
+/// How late a node may be and is measured with its network still, milliseconds.
+const LATE_MILLIS: i64 = 250;
 
 /// Measures until the endpoint is closed.
 pub async fn serve(oracle: Arc<Oracle>, challenger: &Challenger) {
@@ -59,8 +75,16 @@ fn keep(oracle: &Oracle, signed: &SignedReceipt) {
 }
 
 async fn decide(oracle: &Oracle, claim: Claim) -> Decision {
-    match admit(oracle, &claim).await {
-        Ok(limit_kbps) => Decision::Allow { limit_kbps },
+    let network = tag(&oracle.network_salt, claim.address.ip(), &claim.node);
+    if let Some(address) = oracle.front.elsewhere(&network) {
+        return Decision::Elsewhere { address };
+    }
+    let decided = match admit(oracle, &claim).await {
+        Ok(admitted) => when(oracle, &claim, network, &admitted),
+        Err(refusal) => Err(refusal),
+    };
+    match decided {
+        Ok(decision) => decision,
         Err((reason, sentence)) => {
             let node = Address::new_from_array(claim.node);
             let why = format!(
@@ -76,7 +100,100 @@ async fn decide(oracle: &Oracle, claim: Claim) -> Decision {
     }
 }
 
-async fn admit(oracle: &Oracle, claim: &Claim) -> Result<u32, (Reason, String)> {
+/// A node that this oracle measures in this round.
+struct Admitted {
+    limit_kbps: u32,
+    /// The seed of the epoch, and when the round begins and ends, Unix milliseconds.
+    seed: Hash,
+    round: (i64, i64),
+    /// Place of this oracle in the node's list of challengers, and their number.
+    order: (usize, usize),
+    /// This machine's clock or, where that is wrong, the chain's: Unix milliseconds.
+    now: i64,
+}
+
+/// At once where a node is alone on its network; at the network's next instant where it is not.
+fn when(
+    oracle: &Oracle,
+    claim: &Claim,
+    network: NetworkTag,
+    admitted: &Admitted,
+) -> Result<Decision, (Reason, String)> {
+    let mut permit = Permit {
+        network,
+        ..Permit::up_to(admitted.limit_kbps)
+    };
+    if oracle.crowd.meet(claim.epoch, network, claim.node) {
+        match turn(admitted, claim.round, &network) {
+            Turn::AtOnce => {}
+            Turn::At { pass, millis } => permit.instant = Some((pass, Instant::now() + Duration::from_millis(millis))),
+            Turn::Later { millis } => return Ok(Decision::Later { millis }),
+            Turn::Over => {
+                let sentence = "The nodes of its network have been measured in this round: come in the next one.";
+                return Err((Reason::RoundsMissed, sentence.into()));
+            }
+        }
+    }
+    Ok(Decision::Allow(permit))
+}
+
+/// Tells which network an address belongs to. Loopback is no network: every node there is on its own.
+fn tag(salt: &[u8; 32], address: IpAddr, node: &Hash) -> NetworkTag {
+    if address.to_canonical().is_loopback() {
+        schedule::network_tag(salt, node)
+    } else {
+        schedule::network_tag(salt, Network::of(address).prefix())
+    }
+}
+
+/// When a node of a shared network is measured.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    /// The round is too short for instants.
+    AtOnce,
+    /// In so many milliseconds.
+    At { pass: u8, millis: u64 },
+    /// It is to come again in so many milliseconds.
+    Later { millis: u32 },
+    /// Not in this round any more.
+    Over,
+}
+
+fn turn(admitted: &Admitted, round: u32, network: &NetworkTag) -> Turn {
+    let ((begin, end), (order, count)) = (admitted.round, admitted.order);
+    for pass in 0..PASSES {
+        let offset = schedule::instant_millis(&admitted.seed, round, network, pass, order, count, end - begin);
+        let Some(offset) = offset else { return Turn::AtOnce };
+        let early = begin + offset - admitted.now;
+        if early > HOLD_MILLIS {
+            let millis = u32::try_from(early - LEAD_MILLIS).unwrap_or(u32::MAX);
+            return Turn::Later { millis };
+        }
+        if early >= -LATE_MILLIS {
+            let millis = early.max(0).unsigned_abs();
+            return Turn::At { pass, millis };
+        }
+    }
+    Turn::Over
+}
+
+/// This machine's clock, which is steady and common to all that set theirs; the chain's, in whole seconds, where they
+/// disagree.
+fn now_millis(chain: i64) -> i64 {
+    let machine = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|elapsed| i64::try_from(elapsed.as_millis()).ok())
+        .unwrap_or_default();
+    let chain = chain.saturating_mul(1_000);
+    if machine.abs_diff(chain) <= CLOCK_SLACK.unsigned_abs() * 1_000 {
+        machine
+    } else {
+        chain
+    }
+}
+
+async fn admit(oracle: &Oracle, claim: &Claim) -> Result<Admitted, (Reason, String)> {
     let mut view = oracle.view();
     // A node may learn of a new epoch, or of its seed, before this oracle does.
     let is_undrawn = view.epochs.get(&claim.epoch).is_some_and(|epoch| !epoch.is_drawn());
@@ -125,7 +242,21 @@ async fn admit(oracle: &Oracle, claim: &Claim) -> Result<u32, (Reason, String)> 
             format!("There is no node at {address}: register it first."),
         ))?;
     is_entitled(&node, epoch, &claim.prover_key)?;
-    Ok(node.limit_kbps.min(oracle.limit_kbps))
+    let Measurement {
+        rounds_per_epoch,
+        challengers_per_round,
+        ..
+    } = oracle.measurement;
+    let (begin, end) = rounds::window(epoch, claim.round, rounds_per_epoch);
+    let challengers = rounds::challengers(&view.set, epoch, claim.round, &claim.node, challengers_per_round);
+    let order = challengers.iter().position(|member| *member == own).unwrap_or_default();
+    Ok(Admitted {
+        limit_kbps: node.limit_kbps.min(oracle.limit_kbps),
+        seed: epoch.seed,
+        round: (begin.saturating_mul(1_000), end.saturating_mul(1_000)),
+        order: (order, challengers.len()),
+        now: now_millis(view.now),
+    })
 }
 
 /// Whether member `own` measures this node in this round, and now. The sentence says why not.
@@ -177,6 +308,8 @@ fn is_entitled(node: &Node, epoch: &Epoch, prover_key: &Hash) -> Result<(), (Rea
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use bytemuck::Zeroable;
 
     use super::*;
@@ -184,6 +317,8 @@ mod tests {
     const MEASUREMENT: Measurement = Measurement {
         rounds_per_epoch: 2,
         challengers_per_round: 2,
+        nodes_per_network: 8,
+        nodes_per_owner: 8,
     };
 
     fn network() -> (OracleSet, Epoch, Node) {
@@ -213,6 +348,53 @@ mod tests {
         let undrawn = Epoch { seed: [0; 32], ..epoch };
         let refused = is_scheduled(&set, &undrawn, 1_012, &MEASUREMENT, drawn[0], &node, 1);
         assert!(refused.unwrap_err().contains("not drawn"));
+    }
+
+    #[test]
+    fn neighbours_begin_at_one_instant_whoever_measures_them_and_whenever_they_come() {
+        let (network, round) = ([4; 8], (1_000_000, 1_020_000));
+        let admitted = |order, now| Admitted {
+            limit_kbps: 1,
+            seed: [5; 32],
+            round,
+            order: (order, 3),
+            now,
+        };
+        for order in 0..3 {
+            let mut begun = BTreeSet::new();
+            let mut now = round.0;
+            while now < round.1 {
+                match turn(&admitted(order, now), 1, &network) {
+                    Turn::At { pass, millis } if millis > 0 => {
+                        begun.insert((pass, now + millis as i64));
+                        now += 10;
+                    }
+                    Turn::Later { millis } => {
+                        assert!(millis > 0);
+                        now += i64::from(millis);
+                    }
+                    Turn::At { .. } => now += 10,
+                    Turn::Over => break,
+                    Turn::AtOnce => panic!("a round of twenty seconds has instants"),
+                }
+            }
+            assert_eq!(begun.iter().map(|(pass, _)| *pass).collect::<Vec<_>>(), [0, 1]);
+        }
+        assert_eq!(turn(&admitted(0, round.1), 1, &network), Turn::Over);
+        let short = Admitted {
+            round: (0, 2),
+            ..admitted(0, 0)
+        };
+        assert_eq!(turn(&short, 1, &network), Turn::AtOnce);
+    }
+
+    #[test]
+    fn loopback_is_no_network() {
+        let tag = |address: &str, node| tag(&[1; 32], address.parse().unwrap(), &[node; 32]);
+        assert_eq!(tag("192.0.2.1", 1), tag("192.0.2.9", 2));
+        assert_eq!(tag("192.0.2.1", 1), tag("::ffff:192.0.2.9", 2));
+        assert_ne!(tag("192.0.2.1", 1), tag("192.0.3.1", 1));
+        assert_ne!(tag("127.0.0.1", 1), tag("127.0.0.1", 2));
     }
 
     #[test]

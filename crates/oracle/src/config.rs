@@ -46,16 +46,33 @@ pub struct OracleConfig {
     /// How measurement is spread over an epoch; the same for all oracles and nodes of a network.
     #[serde(default)]
     pub measurement: Measurement,
+    /// 32 bytes in hexadecimal that the oracles of a network share and nobody else knows. Receipts say which nodes dialled from
+    /// one network, by a hash of its address with this; without it, whoever reads receipts can try all addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_salt: Option<String>,
     /// Upper bound for the rate of a measurement, kbit/s: what this machine's own link bears.
     #[serde(default = "default_limit")]
     pub limit_kbps: u32,
-    /// Measurements at the same time; more are refused and come again.
+    /// Measurements at the same time; more are told to come again in a moment.
     #[serde(default = "default_concurrency")]
     pub concurrent_measurements: usize,
+
+    /// Where this process hands its receipts over, if it only measures for an oracle whose main process runs elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front: Option<FrontDoor>,
+    /// Where other processes of this oracle measure, as nodes reach them (each with a `front`): networks are
+    /// spread evenly over them and this process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<SocketAddr>,
 
     /// How the results of jobs with one replica are checked; they are not where this is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdicts: Option<Verdicts>,
+
+    /// Where the evidence behind attested epochs is kept for good: a folder, `s3://bucket/prefix` (endpoint, region and keys in
+    /// the environment) or `https://...`. Oracles may share one. Without it, evidence is forgotten after `keep_epochs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
 
     /// Milliseconds between two looks at the chain and at the other oracles.
     #[serde(default = "default_poll")]
@@ -83,6 +100,17 @@ pub struct Peer {
     pub http: Url,
 }
 
+/// The main process of an oracle, as another process finds it that measures for it. Both have the oracle's key, and each a
+/// `data_dir` of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrontDoor {
+    /// Base address of the main process' HTTP interface.
+    pub http: Url,
+    /// Where this process measures, as the main process lists it among its `workers`.
+    pub measured_at: SocketAddr,
+}
+
 /// How measurement is spread over an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +119,12 @@ pub struct Measurement {
     pub rounds_per_epoch: u32,
     /// Oracles that measure a node in a round.
     pub challengers_per_round: u32,
+    /// Nodes behind one network (a /24 of IPv4, a /48 of IPv6) that can earn.
+    #[serde(default = "default_nodes_per_network")]
+    pub nodes_per_network: u32,
+    /// Nodes of one owner that can earn.
+    #[serde(default = "default_nodes_per_owner")]
+    pub nodes_per_owner: u32,
 }
 
 impl Default for Measurement {
@@ -98,8 +132,18 @@ impl Default for Measurement {
         Self {
             rounds_per_epoch: 2,
             challengers_per_round: 3,
+            nodes_per_network: default_nodes_per_network(),
+            nodes_per_owner: default_nodes_per_owner(),
         }
     }
+}
+
+fn default_nodes_per_network() -> u32 {
+    8
+}
+
+fn default_nodes_per_owner() -> u32 {
+    1_000
 }
 
 /// How the results of jobs with one replica are checked.
@@ -225,6 +269,10 @@ impl OracleConfig {
         if self.measurement.rounds_per_epoch == 0 || self.measurement.challengers_per_round == 0 {
             return Err("`measurement` needs at least one round and one challenger".into());
         }
+        if self.measurement.nodes_per_network == 0 || self.measurement.nodes_per_owner == 0 {
+            return Err("`measurement.nodes_per_network` and `measurement.nodes_per_owner` must be above zero".into());
+        }
+        self.network_salt()?;
         if self.limit_kbps == 0 || self.concurrent_measurements == 0 {
             return Err("`limit_kbps` and `concurrent_measurements` must be above zero".into());
         }
@@ -243,12 +291,27 @@ impl OracleConfig {
                 return Err("`verdicts.share` is in basis points: 10000 is all results".into());
             }
         }
+        if self.front.is_some() && !self.workers.is_empty() {
+            return Err(
+                "a process with a `front` has no `workers`: list them where the main process is configured".into(),
+            );
+        }
         let mut keys: Vec<&Address> = self.peers.iter().map(|peer| &peer.key).collect();
         keys.sort_unstable();
         match keys.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(format!("the peer {} is listed twice", pair[0])),
             None => Ok(()),
         }
+    }
+
+    /// The salt of network tags, as bytes; zeros where there is none.
+    pub(crate) fn network_salt(&self) -> std::result::Result<[u8; 32], String> {
+        let mut salt = [0; 32];
+        if let Some(text) = &self.network_salt {
+            hex::decode_to_slice(text, &mut salt)
+                .map_err(|_| "`network_salt` is 64 hexadecimal digits: make some with `openssl rand -hex 32`")?;
+        }
+        Ok(salt)
     }
 
     pub(crate) fn poll(&self) -> Duration {
@@ -313,9 +376,16 @@ mod tests {
             (SHORT.replace("127.0.0.1:7012", ""), "empty host"),
             (SHORT.replace("DvHz", "0"), "base58"),
             (format!("poll_ms = 0\n{SHORT}"), "poll_ms"),
+            (format!("network_salt = \"12\"\n{SHORT}"), "64 hexadecimal"),
             (
                 format!("measurement = {{ rounds_per_epoch = 0, challengers_per_round = 1 }}\n{SHORT}"),
                 "measurement",
+            ),
+            (
+                format!(
+                    "workers = [\"10.0.0.1:7001\"]\nfront = {{ http = \"http://10.0.0.2:7002\", measured_at = \"10.0.0.1:7001\" }}\n{SHORT}"
+                ),
+                "no `workers`",
             ),
             (format!("{SHORT}\n[verdicts]\nshare = 100"), "store"),
             (

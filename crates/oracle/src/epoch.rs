@@ -7,14 +7,10 @@ use std::{
     time::Duration,
 };
 
-use lumora_client::{
-    Outcome,
-    oracle_api::{ExplainedMeasurement, Explanation, SignedStatement},
-};
+use lumora_client::{Outcome, oracle_api::SignedStatement};
 use lumora_core::{
     attestation::{Leaf, Statement},
     hash::Hash,
-    reason::Reason,
 };
 use lumora_interface::{
     Address,
@@ -22,15 +18,17 @@ use lumora_interface::{
 };
 
 use crate::{
-    aggregate::{self, Aggregate, Carried, EpochRules, aggregate},
+    aggregate::{self, Carried, EpochRules, aggregate},
     agreement::{self, Claim, Patience},
-    bundle::Bundle,
+    bundle::{Bundle, BundleError},
     chain::{View, expires_at},
     error::Result,
     event::Event,
-    evidence::{Evidence, evidence},
+    evidence::evidence_from,
+    explain::explanations,
     oracle::Oracle,
     store::Promise,
+    watch,
 };
 
 /// Seconds after the end of measurement in which a receipt may still come in.
@@ -81,9 +79,10 @@ pub async fn follow(oracle: Arc<Oracle>, seen: Epoch) -> Result<()> {
     }
     // The leaves attested last stay however old they are: the next figures start from them.
     let attested = oracle.store.latest_attested()?.unwrap_or_default();
+    let unarchived = oracle.first_unarchived()?.unwrap_or(u64::MAX);
     oracle
         .store
-        .forget_before(number.saturating_sub(oracle.keep_epochs).min(attested))
+        .forget_before(number.saturating_sub(oracle.keep_epochs).min(attested).min(unarchived))
 }
 
 struct Course<'a> {
@@ -233,7 +232,7 @@ impl Course<'_> {
     }
 
     /// Waits until it is clear which bundles are used, and all of them are here.
-    async fn agree(&mut self, own: usize) -> Result<std::result::Result<BTreeMap<u8, Bundle>, End>> {
+    async fn agree(&mut self, own: usize) -> Result<std::result::Result<BTreeSet<u8>, End>> {
         let oracle = self.oracle;
         loop {
             if let Some(end) = self.end() {
@@ -254,35 +253,23 @@ impl Course<'_> {
                 let committed = View::committed(&epoch);
                 let used = agreement::used(&committed, &self.claims, usize::from(epoch.quorum), patience);
                 if let Some(used) = used
-                    && let Some(bundles) = self.open_bundles(&view, &committed, &used)?
+                    && self.are_here(&view, &committed, &used)?
                 {
-                    return Ok(Ok(bundles));
+                    return Ok(Ok(used));
                 }
             }
             oracle.pause().await;
         }
     }
 
-    /// The bundles that are used, or `None` while one is not here.
-    fn open_bundles(
-        &self,
-        view: &View,
-        committed: &BTreeMap<u8, Hash>,
-        used: &BTreeSet<u8>,
-    ) -> Result<Option<BTreeMap<u8, Bundle>>> {
-        let mut bundles = BTreeMap::new();
-        for member in used {
+    /// Whether the bundles that are used are held, those that were committed. Each was opened before it was kept.
+    fn are_here(&self, view: &View, committed: &BTreeMap<u8, Hash>, used: &BTreeSet<u8>) -> Result<bool> {
+        let held: BTreeMap<Hash, Hash> = self.oracle.store.bundle_roots(self.number)?.into_iter().collect();
+        Ok(used.iter().all(|member| {
             let author = view.set.keys[usize::from(*member)].to_bytes();
-            let Some(sealed) = self.oracle.store.bundle(self.number, &author)? else {
-                return Ok(None);
-            };
-            let bundle = Bundle::open(&sealed, &self.oracle.network_id, self.number, &author)?;
-            if committed.get(member) != Some(&bundle.root()) {
-                return Ok(None);
-            }
-            bundles.insert(*member, bundle);
-        }
-        Ok(Some(bundles))
+            let root = held.get(&author);
+            root.is_some() && root == committed.get(member)
+        }))
     }
 
     /// Asks the others what they hold, and fetches what is missing here.
@@ -426,22 +413,25 @@ impl Course<'_> {
     }
 
     /// Works out the figures from the bundles used. `None` where there is not one node to say something about.
-    async fn work_out(
-        &self,
-        bundles: BTreeMap<u8, Bundle>,
-        carried: BTreeMap<Hash, Carried>,
-    ) -> Result<Option<Statement>> {
+    async fn work_out(&self, used: BTreeSet<u8>, carried: BTreeMap<Hash, Carried>) -> Result<Option<Statement>> {
         let oracle = self.oracle;
         let (view, epoch) = self.latest();
         let rules = self.rules(&view, &epoch);
-        let used: BTreeSet<u8> = bundles.keys().copied().collect();
         let bits = used.iter().fold(0u32, |bits, member| bits | 1 << member);
+        let (store, number) = (oracle.store.clone(), self.number);
         let worked_out = tokio::task::spawn_blocking(move || {
-            let evidence = evidence(&rules, &bundles);
-            let result = aggregate(&rules, &used, &evidence.nodes, &evidence.measurements, &carried);
-            (rules, evidence, result)
+            let authors: BTreeMap<u8, Hash> = rules.members.iter().copied().collect();
+            let read = |member: u8| -> Result<Bundle> {
+                let author = authors.get(&member).ok_or(BundleError::OtherBundle)?;
+                let sealed = store.bundle(number, author)?.ok_or(BundleError::OtherBundle)?;
+                Ok(Bundle::open(&sealed, &rules.network_id, number, author)?)
+            };
+            let members: Vec<u8> = used.iter().copied().collect();
+            let mut evidence = evidence_from(&rules, &members, read)?;
+            let result = aggregate(&rules, &used, &evidence.nodes, &mut evidence.measurements, &carried);
+            Result::Ok((rules, evidence, result))
         });
-        let (rules, evidence, result) = worked_out.await.expect("aggregation is total: it does not panic");
+        let (rules, evidence, result) = worked_out.await.expect("aggregation is total: it does not panic")?;
         for dropped in &evidence.dropped {
             let node = Address::new_from_array(dropped.node);
             tracing::warn!(member = dropped.member, round = dropped.round, %node, why = %dropped.why, "a receipt was dropped");
@@ -454,10 +444,13 @@ impl Course<'_> {
             oracle.trouble(format!("epoch {} has more nodes than the chain can count", self.number));
             return Ok(None);
         };
+        oracle.crowd.meet_all(self.number, &evidence.measurements);
         oracle.store.put_computed(self.number, &result.leaves)?;
-        oracle
-            .store
-            .put_explanations(self.number, explain(&result, &evidence))?;
+        let explanations = explanations(&rules, &result, &evidence).map(|(node, explanation)| {
+            let json = serde_json::to_vec(&explanation).expect("figures and text, which JSON can always hold");
+            (node, json)
+        });
+        oracle.store.put_explanations(self.number, explanations)?;
         oracle.tell(Event::Aggregated {
             epoch: self.number,
             root: statement.root,
@@ -481,6 +474,8 @@ impl Course<'_> {
             challengers_per_round: self.oracle.measurement.challengers_per_round,
             seconds: u32::try_from(epoch.ends_at.saturating_sub(epoch.starts_at)).unwrap_or_default(),
             amount: view.emission.schedule().amount(self.number),
+            nodes_per_network: self.oracle.measurement.nodes_per_network,
+            nodes_per_owner: self.oracle.measurement.nodes_per_owner,
         }
     }
 
@@ -530,6 +525,8 @@ impl Course<'_> {
                 } else {
                     tracing::warn!(oracle = %other.oracle, epoch = self.number, "another oracle came to other figures");
                 }
+                // It may show it to nobody else.
+                watch::note(&oracle.store, &oracle.network_id, &view.figures(&epoch), &other)?;
             }
             // The chain refuses a whole transaction for the signature of one that was jailed.
             equal.retain(|index, _| view.set.serves(usize::from(*index), self.number));
@@ -578,6 +575,8 @@ impl Course<'_> {
             let signed = oracle.store.statement(self.number)?.map(|statement| statement.root);
             let agreed = own.or(signed).map(|root| root == epoch.root);
             if self.leaves_of(&epoch).await?.is_some() {
+                let (view, _) = self.latest();
+                oracle.store.put_record(self.number, &view.figures(&epoch))?;
                 oracle.tell(Event::EpochAttested {
                     epoch: self.number,
                     root: epoch.root,
@@ -660,35 +659,4 @@ impl Course<'_> {
 /// Tells that another statement about an epoch was not signed. Both are named by their contents.
 fn tell_refused(oracle: &Oracle, epoch: u64, signed: Hash, refused: Hash) {
     oracle.tell(Event::EquivocationRefused { epoch, signed, refused });
-}
-
-/// How each node's figures came about, as JSON.
-fn explain<'a>(result: &'a Aggregate, evidence: &Evidence) -> Vec<(&'a Hash, Vec<u8>)> {
-    let explain = |(leaf, rounds): (&'a Leaf, &aggregate::Rounds)| {
-        let from = evidence
-            .measurements
-            .partition_point(|measurement| measurement.node < leaf.node);
-        let measurements = evidence.measurements[from..]
-            .iter()
-            .take_while(|measurement| measurement.node == leaf.node);
-        let explanation = Explanation {
-            figures: (*leaf).into(),
-            sentence: Reason::from_code(leaf.reason).map_or("", Reason::sentence).to_owned(),
-            counted_rounds: rounds.counted,
-            answered_rounds: rounds.answered,
-            measurements: measurements
-                .map(|measurement| ExplainedMeasurement {
-                    round: measurement.round,
-                    member: measurement.member,
-                    down_kbps: measurement.down_kbps,
-                    up_kbps: measurement.up_kbps,
-                    rtt_us: measurement.rtt_us,
-                    reason: measurement.reason,
-                })
-                .collect(),
-        };
-        let json = serde_json::to_vec(&explanation).expect("figures and text, which JSON can always hold");
-        (&leaf.node, json)
-    };
-    result.leaves.iter().zip(&result.rounds).map(explain).collect()
 }

@@ -45,6 +45,9 @@ pub enum Error {
     /// The store with the manifests, or fetching pages.
     #[error(transparent)]
     Data(#[from] lumora_data::Error),
+    /// The archive cannot be written or read.
+    #[error(transparent)]
+    Archive(#[from] crate::archive::ArchiveError),
     /// A bundle is not what its author committed to.
     #[error("a bundle was refused: {0}")]
     Bundle(#[from] crate::bundle::BundleError),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use lumora_interface::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::text::{base58, hexadecimal};
+use crate::text::{base58, hexadecimal, hexadecimals};
 
 /// Something that an oracle did or saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,14 @@ pub enum Event {
         #[serde(with = "base58")]
         oracle: Address,
     },
+    /// It measures for an oracle whose main process runs elsewhere.
+    WorkerStarted {
+        #[serde(with = "base58")]
+        oracle: Address,
+        measure: SocketAddr,
+    },
+    /// A worker handed receipts over to the main process.
+    HandedOver { receipts: u32 },
     /// It opened an epoch on chain.
     EpochOpened { epoch: u64, signature: String },
     /// It had an epoch's seed drawn, or another slot named for it where nobody did in time.
@@ -111,6 +119,36 @@ pub enum Event {
     EpochLost { epoch: u64, why: String },
     /// It had the epoch's rewards minted.
     EpochFunded { epoch: u64, signature: String },
+    /// It saw that an oracle signed two statements about one epoch; both are kept until the chain has them. Contents of
+    /// the two.
+    EquivocationSeen {
+        epoch: u64,
+        #[serde(with = "base58")]
+        oracle: Address,
+        #[serde(with = "hexadecimals")]
+        contents: [[u8; 32]; 2],
+    },
+    /// It reported an oracle that signed two statements: that oracle is jailed and has lost its bond, of which the reporter
+    /// gets a part.
+    EquivocationReported {
+        epoch: u64,
+        #[serde(with = "base58")]
+        oracle: Address,
+        signature: String,
+    },
+    /// An offence needs no report any more: the oracle is jailed, or it left before it could be.
+    EquivocationSettled {
+        epoch: u64,
+        #[serde(with = "base58")]
+        oracle: Address,
+        jailed: bool,
+    },
+    /// The evidence behind an epoch is in the archive. Zero receipts and bytes: another oracle had put it there.
+    EpochArchived { epoch: u64, receipts: u64, bytes: u64 },
+    /// The evidence behind an epoch will never be in the archive: nobody holds all of it any more.
+    EpochNotArchived { epoch: u64, why: String },
+    /// It closed the accounts of old epochs; their rent went back to who had paid it.
+    EpochsClosed { first: u64, last: u64, signature: String },
     /// It decided about the only result of a shard. `outcome`: `agrees`, `wrong`, `changing`, `unread`, `too_long` or
     /// `not_drawn`; only a wrong one is to be rejected.
     ResultChecked {

@@ -1,15 +1,18 @@
 //! What the oracle tells others over HTTP. The paths and types are those of `lumora_client::oracle_api`.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{DefaultBodyLimit, Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
-use lumora_client::oracle_api::{HeldBundle, LeafFigures, LeafProof, SignedHolding, SignedStatement, Status};
+use lumora_client::oracle_api::{
+    Delivery, DeliveryAnswer, EpochFigures, HeldBundle, LeafFigures, LeafProof, PeerStatus, SignedHolding,
+    SignedStatement, Standing, Status,
+};
 use lumora_core::attestation::Leaf;
 use lumora_interface::Address;
 use solana_keypair::Keypair;
@@ -17,7 +20,7 @@ use solana_signer::Signer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{aggregate, config::Measurement, error::Error, store::Store};
+use crate::{aggregate, config::Measurement, crowd::Crowd, error::Error, front::Front, store::Store, watch};
 
 /// What is served, and under which key.
 pub struct Published {
@@ -29,8 +32,25 @@ pub struct Published {
     pub store: Store,
     /// How measurement is spread over an epoch.
     pub measurement: Measurement,
+    /// The networks that several nodes dial from.
+    pub crowd: Arc<Crowd>,
+    /// The processes that measure for this one.
+    pub front: Arc<Front>,
+    /// What the chain and the other oracles say now.
+    pub present: Box<dyn Fn() -> Present + Send + Sync>,
+}
+
+/// What changes from one moment to the next.
+#[derive(Clone, Debug, Default)]
+pub struct Present {
     /// The epoch being measured, if one is open.
-    pub current_epoch: Box<dyn Fn() -> Option<u64> + Send + Sync>,
+    pub current_epoch: Option<u64>,
+    /// How this oracle stands on chain.
+    pub standing: Option<Standing>,
+    /// The latest epochs.
+    pub epochs: BTreeMap<u64, EpochFigures>,
+    /// The other oracles.
+    pub peers: Vec<PeerStatus>,
 }
 
 impl Published {
@@ -70,16 +90,24 @@ pub async fn serve(listener: TcpListener, published: Arc<Published>, shutdown: C
     }
 }
 
+/// Longest body of a request.
+const MAX_BODY: usize = 16 << 10;
+
 fn router(published: Arc<Published>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
+        // Some 500 bytes a receipt, a third more as base64.
+        .route("/v1/receipts", post(receipts).layer(DefaultBodyLimit::max(4 << 20)))
+        .route("/v1/epochs/{epoch}", get(epoch))
         .route("/v1/epochs/{epoch}/bundle", get(own_bundle))
         .route("/v1/epochs/{epoch}/bundles/{oracle}", get(held_bundle))
         .route("/v1/epochs/{epoch}/have", get(holding))
         .route("/v1/epochs/{epoch}/signature", get(signature))
+        .route("/v1/epochs/{epoch}/signatures", get(signatures).post(take_signature))
         .route("/v1/epochs/{epoch}/leaves", get(leaves))
         .route("/v1/epochs/{epoch}/leaves/{node}", get(leaf))
         .route("/v1/epochs/{epoch}/explain/{node}", get(explain))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(published)
 }
 
@@ -87,6 +115,7 @@ fn router(published: Arc<Published>) -> Router {
 enum Failure {
     Missing(&'static str),
     Malformed(String),
+    Forbidden(&'static str),
     Internal(Error),
 }
 
@@ -100,6 +129,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::Missing(what) => (StatusCode::NOT_FOUND, what.to_owned()).into_response(),
+            Self::Forbidden(why) => (StatusCode::FORBIDDEN, why).into_response(),
             Self::Malformed(why) => (StatusCode::BAD_REQUEST, why).into_response(),
             Self::Internal(error) => {
                 tracing::error!(%error, "a request could not be answered");
@@ -113,14 +143,37 @@ type Answer<T> = Result<T, Failure>;
 type Shared = State<Arc<Published>>;
 
 async fn status(State(published): Shared) -> Answer<Json<Status>> {
+    let present = (published.present)();
     Ok(Json(Status {
         oracle: published.key.pubkey(),
         network_id: published.network_id,
-        epoch: (published.current_epoch)(),
+        epoch: present.current_epoch,
         attested_epoch: published.store.latest_attested()?,
         rounds_per_epoch: published.measurement.rounds_per_epoch,
         challengers_per_round: published.measurement.challengers_per_round,
+        standing: present.standing,
+        peers: present.peers,
     }))
+}
+
+async fn receipts(State(published): Shared, Json(delivery): Json<Delivery>) -> Answer<Json<DeliveryAnswer>> {
+    let (own, store) = (published.key.pubkey(), published.store.clone());
+    let answer = published.front.take(&own, &store, &published.crowd, &delivery)?;
+    answer.map(Json).ok_or(Failure::Forbidden(
+        "that is no delivery of a worker of this oracle: check `workers` here, and `front`, key and clock there",
+    ))
+}
+
+async fn epoch(State(published): Shared, Path(epoch): Path<u64>) -> Answer<Json<EpochFigures>> {
+    // The chain's latest word goes before what was written down when the epoch was attested.
+    let latest = (published.present)().epochs.remove(&epoch);
+    let figures = match latest {
+        Some(figures) => Some(figures),
+        None => published.store.record(epoch)?,
+    };
+    figures
+        .map(Json)
+        .ok_or(Failure::Missing("nothing is known here about that epoch"))
 }
 
 async fn own_bundle(State(published): Shared, Path(epoch): Path<u64>) -> Answer<Response> {
@@ -146,6 +199,28 @@ async fn signature(State(published): Shared, Path(epoch): Path<u64>) -> Answer<J
     statement
         .map(Json)
         .ok_or(Failure::Missing("nothing has been signed about that epoch (yet)"))
+}
+
+async fn signatures(State(published): Shared, Path(epoch): Path<u64>) -> Answer<Json<Vec<SignedStatement>>> {
+    let own = published.statement(epoch)?;
+    let seen = published.store.seen(epoch)?;
+    Ok(Json(own.into_iter().chain(seen).collect()))
+}
+
+/// Whoever has evidence against an oracle may hand it in.
+async fn take_signature(
+    State(published): Shared,
+    Path(epoch): Path<u64>,
+    Json(signed): Json<SignedStatement>,
+) -> Answer<StatusCode> {
+    let figures = (published.present)().epochs.remove(&epoch);
+    let figures = figures.ok_or(Failure::Missing("that epoch is not one of the latest"))?;
+    if watch::note(&published.store, &published.network_id, &figures, &signed)? {
+        Ok(StatusCode::OK)
+    } else {
+        let why = "this is not what a member of that epoch signed about it on this network";
+        Err(Failure::Malformed(why.into()))
+    }
 }
 
 async fn leaves(State(published): Shared, Path(epoch): Path<u64>) -> Answer<Json<Vec<LeafFigures>>> {

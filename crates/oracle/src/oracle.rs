@@ -11,20 +11,29 @@ use lumora_interface::{
 use lumora_pob::{Challenger, Identity};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::watch::{Receiver, Sender, channel},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    archive::{self, Archive},
     chain::{Chain, View},
-    challenger,
+    challenger, closing,
     config::{Measurement, OracleConfig},
-    cranks, epoch,
+    cranks,
+    crowd::Crowd,
+    epoch,
     error::{Error, Result},
     event::Event,
-    http::{self, Published},
+    front::Front,
+    http::{self, Present, Published},
     peers::Peers,
     store::Store,
     verdicts::{self, Desk},
+    watch, worker,
 };
 
 /// How long a network may take to start.
@@ -38,11 +47,16 @@ pub(crate) struct Oracle {
     pub store: Store,
     pub peers: Peers,
     pub measurement: Measurement,
+    pub network_salt: [u8; 32],
+    pub crowd: Arc<Crowd>,
+    pub front: Arc<Front>,
     pub limit_kbps: u32,
     pub keep_epochs: u64,
+    /// Whether attested epochs are archived, and must not be forgotten before.
+    archives: bool,
     poll: Duration,
     stagger: Duration,
-    views: watch::Receiver<Arc<View>>,
+    views: Receiver<Arc<View>>,
     observer: Observer,
 }
 
@@ -66,8 +80,23 @@ impl Oracle {
     }
 
     /// What the chain says, as it changes.
-    pub fn views(&self) -> watch::Receiver<Arc<View>> {
+    pub fn views(&self) -> Receiver<Arc<View>> {
         self.views.clone()
+    }
+
+    /// What others are told of this moment.
+    fn present(&self) -> Present {
+        let view = self.view();
+        Present {
+            current_epoch: view.current().map(|epoch| epoch.epoch),
+            standing: Some(view.standing(&self.address())),
+            epochs: view
+                .epochs
+                .iter()
+                .map(|(number, epoch)| (*number, view.figures(epoch)))
+                .collect(),
+            peers: self.peers.status(),
+        }
     }
 
     /// Waits for a view that was asked for after this call: the one on its way now may be older.
@@ -89,6 +118,15 @@ impl Oracle {
     /// How long an oracle with `before` others before it waits before it does what anybody may do.
     pub fn patience(&self, before: u32) -> Duration {
         self.stagger.saturating_mul(before)
+    }
+
+    /// The first attested epoch whose evidence must be kept until it is archived.
+    pub fn first_unarchived(&self) -> Result<Option<u64>> {
+        if self.archives {
+            Ok(self.store.unarchived()?.first().copied())
+        } else {
+            Ok(None)
+        }
     }
 
     /// Tells whoever watches.
@@ -126,6 +164,11 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
     let desk = checking
         .map(|verdicts| Desk::open(verdicts, &config.data_dir))
         .transpose()?;
+    let archive = config
+        .archive
+        .as_deref()
+        .map(|place| Archive::open(place, &config.data_dir.join("archive")))
+        .transpose()?;
     let connection = match &config.ws_url {
         Some(ws_url) => Connection::with_websocket(&config.rpc_url, ws_url)?,
         None => Connection::new(&config.rpc_url)?,
@@ -138,7 +181,7 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
 
     let chain = Chain::new(connection, Arc::clone(&key));
     let view = first_view(&chain, &key.pubkey(), &observer, config.poll()).await?;
-    let (view_sender, views) = watch::channel(Arc::new(view));
+    let (view_sender, views) = channel(Arc::new(view));
 
     let identity = Identity::from_secret(*key.secret_bytes());
     let measuring = lumora_pob::Config {
@@ -150,47 +193,65 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
     // However this ends, connections that are still open end too: a stopped oracle answers nobody, and lets its state go.
     let stop = shutdown.child_token();
     let _stop_when_dropped = stop.clone().drop_guard();
+    let (crowd, front) = (Arc::<Crowd>::default(), Arc::new(Front::new(config.workers.clone())));
+    let oracle = Arc::new(Oracle {
+        peers: Peers::new(&config, network_id, &key.pubkey())?,
+        key: Arc::clone(&key),
+        network_id,
+        chain,
+        store: store.clone(),
+        measurement: config.measurement,
+        // Checked when the configuration was read.
+        network_salt: config.network_salt().unwrap_or_default(),
+        crowd,
+        front,
+        limit_kbps: config.limit_kbps,
+        keep_epochs: config.keep_epochs,
+        archives: archive.is_some(),
+        poll: config.poll(),
+        stagger: Duration::from_millis(config.stagger_ms),
+        views,
+        observer,
+    });
+    if let Some(door) = &config.front {
+        let (own, measure) = (oracle.address(), endpoint.local_addr()?);
+        oracle.tell(Event::WorkerStarted { oracle: own, measure });
+        return tokio::select! {
+            () = watch_chain(&oracle, view_sender) => Ok(()),
+            () = challenger::serve(Arc::clone(&oracle), &endpoint) => Ok(()),
+            result = worker::hand_over(Arc::clone(&oracle), door.http.clone(), door.measured_at) => result,
+        };
+    }
     let bind = |source| Error::Bind {
         address: config.http,
         source,
     };
     let listener = TcpListener::bind(config.http).await.map_err(bind)?;
     let http = listener.local_addr().map_err(bind)?;
-    observer(Event::Started {
-        oracle: key.pubkey(),
+    oracle.tell(Event::Started {
+        oracle: oracle.address(),
         measure: endpoint.local_addr()?,
         http,
     });
-
-    let current = views.clone();
+    let asked = Arc::clone(&oracle);
     let published = Arc::new(Published {
-        key: Arc::clone(&key),
-        network_id,
-        store: store.clone(),
-        measurement: config.measurement,
-        current_epoch: Box::new(move || current.borrow().current().map(|epoch| epoch.epoch)),
-    });
-    let oracle = Arc::new(Oracle {
-        peers: Peers::new(&config, network_id, &key.pubkey())?,
         key,
         network_id,
-        chain,
         store,
         measurement: config.measurement,
-        limit_kbps: config.limit_kbps,
-        keep_epochs: config.keep_epochs,
-        poll: config.poll(),
-        stagger: Duration::from_millis(config.stagger_ms),
-        views,
-        observer,
+        crowd: Arc::clone(&oracle.crowd),
+        front: Arc::clone(&oracle.front),
+        present: Box::new(move || asked.present()),
     });
-
     // Whichever ends, ends the oracle; only the epochs and the verdicts can, with an error that no further attempt mends.
     tokio::select! {
         () = watch_chain(&oracle, view_sender) => Ok(()),
         () = http::serve(listener, published, stop) => Ok(()),
         () = challenger::serve(Arc::clone(&oracle), &endpoint) => Ok(()),
         () = cranks::turn(Arc::clone(&oracle)) => Ok(()),
+        () = archive::keep(Arc::clone(&oracle), archive) => Ok(()),
+        () = closing::clear(Arc::clone(&oracle)) => Ok(()),
+        () = watch::keep(Arc::clone(&oracle)) => Ok(()),
         result = verdicts::follow(Arc::clone(&oracle), desk) => result,
         result = follow_epochs(&oracle) => result,
     }
@@ -229,7 +290,7 @@ async fn first_view(chain: &Chain, own: &Address, observer: &Observer, pause: Du
     }
 }
 
-async fn watch_chain(oracle: &Oracle, views: watch::Sender<Arc<View>>) {
+async fn watch_chain(oracle: &Oracle, views: Sender<Arc<View>>) {
     loop {
         match oracle.chain.view().await {
             Ok(view) => {

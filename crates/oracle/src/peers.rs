@@ -1,7 +1,12 @@
 //! Asks the other oracles. Whatever they answer is checked here; one that is away or lies is as good as one that is not.
 
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
 use futures_util::{StreamExt, future, stream};
-use lumora_client::oracle_api::{OracleApiError, OracleClient, SignedHolding, SignedStatement};
+use lumora_client::oracle_api::{OracleApiError, OracleClient, PeerStatus, SignedHolding, SignedStatement};
 use lumora_core::{attestation::Leaf, hash::Hash};
 use lumora_interface::Address;
 
@@ -15,7 +20,15 @@ use crate::{
 /// The other oracles.
 pub struct Peers {
     network_id: [u8; 32],
-    peers: Vec<(Address, OracleClient)>,
+    peers: Vec<Peer>,
+}
+
+/// Another oracle.
+struct Peer {
+    key: Address,
+    client: OracleClient,
+    /// When it answered last, if only to say that it has not got what was asked for.
+    answered_at: Mutex<Option<Instant>>,
 }
 
 /// A bundle as it came, checked.
@@ -32,18 +45,28 @@ impl Peers {
     /// Those that the configuration names, less this oracle itself.
     pub fn new(config: &OracleConfig, network_id: [u8; 32], own: &Address) -> Result<Self> {
         let others = config.peers.iter().filter(|peer| peer.key != *own);
-        let client = |url| OracleClient::new(url, config.peer_timeout());
         let peers = others
-            .map(|peer| Ok((peer.key, client(peer.http.clone())?)))
+            .map(|peer| {
+                Ok(Peer {
+                    key: peer.key,
+                    client: OracleClient::new(peer.http.clone(), config.peer_timeout())?,
+                    answered_at: Mutex::default(),
+                })
+            })
             .collect::<Result<_>>()?;
         Ok(Self { network_id, peers })
     }
 
+    /// Which of them answer.
+    pub fn status(&self) -> Vec<PeerStatus> {
+        self.peers.iter().map(Peer::status).collect()
+    }
+
     /// What each that answers says it holds of an epoch.
     pub async fn holdings(&self, epoch: u64) -> Vec<SignedHolding> {
-        let asked = self.peers.iter().map(|(key, client)| async move {
-            let holding = answer(key, client.holding(epoch).await)?;
-            let is_its_own = holding.oracle == *key && holding.epoch == epoch;
+        let asked = self.peers.iter().map(|peer| async move {
+            let holding = peer.answer(peer.client.holding(epoch).await)?;
+            let is_its_own = holding.oracle == peer.key && holding.epoch == epoch;
             (is_its_own && holding.is_authentic(&self.network_id)).then_some(holding)
         });
         future::join_all(asked).await.into_iter().flatten().collect()
@@ -51,12 +74,21 @@ impl Peers {
 
     /// What each that answers signed about an epoch.
     pub async fn signatures(&self, epoch: u64) -> Vec<SignedStatement> {
-        let asked = self.peers.iter().map(|(key, client)| async move {
-            let signed = answer(key, client.signature(epoch).await)?;
-            let is_its_own = signed.oracle == *key && signed.epoch == epoch && signed.network_id == self.network_id;
+        let asked = self.peers.iter().map(|peer| async move {
+            let signed = peer.answer(peer.client.signature(epoch).await)?;
+            let is_its_own = signed.oracle == peer.key && signed.epoch == epoch && signed.network_id == self.network_id;
             (is_its_own && signed.is_authentic()).then_some(signed)
         });
         future::join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    /// What each that answers has seen that oracles signed about an epoch, itself included. Not checked.
+    pub async fn seen_signatures(&self, epoch: u64) -> Vec<SignedStatement> {
+        let asked = self
+            .peers
+            .iter()
+            .map(|peer| async move { peer.answer(peer.client.signatures(epoch).await) });
+        future::join_all(asked).await.into_iter().flatten().flatten().collect()
     }
 
     /// A bundle, from its author or from another that holds it: the first that is right. Where `committed` is the root on
@@ -68,22 +100,22 @@ impl Peers {
         holders: &[Address],
         committed: Option<&Hash>,
     ) -> Option<Fetched> {
-        let mut order: Vec<&(Address, OracleClient)> = self
+        let mut order: Vec<&Peer> = self
             .peers
             .iter()
-            .filter(|(key, _)| key == author || holders.contains(key))
+            .filter(|peer| peer.key == *author || holders.contains(&peer.key))
             .collect();
-        order.sort_by_key(|(key, _)| key != author);
-        for (key, client) in order {
-            let sealed = if key == author {
-                client.bundle(epoch).await
+        order.sort_by_key(|peer| peer.key != *author);
+        for peer in order {
+            let sealed = if peer.key == *author {
+                peer.client.bundle(epoch).await
             } else {
-                client.bundle_of(epoch, author).await
+                peer.client.bundle_of(epoch, author).await
             };
-            let Some(sealed) = answer(key, sealed) else { continue };
+            let Some(sealed) = peer.answer(sealed) else { continue };
             match self.check(epoch, author, committed, sealed) {
                 Ok(fetched) => return Some(fetched),
-                Err(why) => tracing::warn!(%author, from = %key, epoch, %why, "a bundle was refused"),
+                Err(why) => tracing::warn!(%author, from = %peer.key, epoch, %why, "a bundle was refused"),
             }
         }
         None
@@ -91,8 +123,8 @@ impl Peers {
 
     /// The leaves under an attested root, from whoever has them.
     pub async fn leaves(&self, epoch: u64, root: &Hash) -> Option<Vec<Leaf>> {
-        let asked = stream::iter(&self.peers).filter_map(|(key, client)| async move {
-            let figures = answer(key, client.leaves(epoch).await)?;
+        let asked = stream::iter(&self.peers).filter_map(|peer| async move {
+            let figures = peer.answer(peer.client.leaves(epoch).await)?;
             let leaves: Vec<Leaf> = figures.iter().map(|figures| figures.leaf()).collect();
             (aggregate::tree(&leaves).root() == *root).then_some(leaves)
         });
@@ -116,9 +148,26 @@ impl Peers {
     }
 }
 
-fn answer<T>(key: &Address, result: std::result::Result<Option<T>, OracleApiError>) -> Option<T> {
-    result.unwrap_or_else(|error| {
-        tracing::debug!(peer = %key, %error, "another oracle did not answer");
-        None
-    })
+impl Peer {
+    fn answer<T>(&self, result: std::result::Result<Option<T>, OracleApiError>) -> Option<T> {
+        match result {
+            Ok(answer) => {
+                *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                answer
+            }
+            Err(error) => {
+                tracing::debug!(peer = %self.key, %error, "another oracle did not answer");
+                None
+            }
+        }
+    }
+
+    fn status(&self) -> PeerStatus {
+        let answered_at = *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner);
+        PeerStatus {
+            oracle: self.key,
+            http: self.client.base().clone(),
+            answered_seconds_ago: answered_at.map(|at| at.elapsed().as_secs()),
+        }
+    }
 }

@@ -8,15 +8,20 @@ use std::{
     sync::Arc,
 };
 
+use lumora_client::oracle_api::{EpochFigures, SignedStatement};
 use lumora_core::{
     attestation::{LEAF_LEN, Leaf, Statement},
     hash::Hash,
 };
 use lumora_pob::SignedReceipt;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::Serialize;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    watch::offence::{News, Offence, compare},
+};
 
 /// What the whole state is about.
 const ABOUT: TableDefinition<&str, &[u8]> = TableDefinition::new("about");
@@ -35,6 +40,14 @@ const STATEMENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("statements
 const COMPUTED: TableDefinition<u64, &[u8]> = TableDefinition::new("computed leaves");
 /// Epoch to the attested leaves.
 const ATTESTED: TableDefinition<u64, &[u8]> = TableDefinition::new("attested leaves");
+/// Epoch to what became of it (JSON).
+const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
+/// Epochs that are in the archive, or never will be.
+const ARCHIVED: TableDefinition<u64, ()> = TableDefinition::new("archived");
+/// Epoch, oracle to what it was seen to sign about it, of different contents two at most (JSON).
+const SEEN: TableDefinition<(u64, &[u8; 32]), &[u8]> = TableDefinition::new("seen statements");
+/// Epoch, oracle to the two statements that contradict each other (JSON), until the chain has them.
+const OFFENCES: TableDefinition<(u64, &[u8; 32]), &[u8]> = TableDefinition::new("offences");
 /// Epoch, node to how its figures came about (JSON).
 const EXPLANATIONS: TableDefinition<(u64, &[u8; 32]), &[u8]> = TableDefinition::new("explanations");
 
@@ -81,6 +94,10 @@ impl Store {
             transaction.open_table(STATEMENTS)?;
             transaction.open_table(COMPUTED)?;
             transaction.open_table(ATTESTED)?;
+            transaction.open_table(RECORDS)?;
+            transaction.open_table(ARCHIVED)?;
+            transaction.open_table(SEEN)?;
+            transaction.open_table(OFFENCES)?;
             transaction.open_table(EXPLANATIONS)?;
             transaction.open_table(FINDINGS)?;
             Ok(())
@@ -232,6 +249,67 @@ impl Store {
         })
     }
 
+    /// Keeps what an oracle was seen to sign, which must have been checked. If it contradicts what was kept, both are
+    /// evidence from then on, in the same transaction: being killed in between must not lose it.
+    pub fn see(&self, signed: &SignedStatement) -> Result<News> {
+        let key = (signed.epoch, signed.oracle.as_array());
+        self.write(|transaction| {
+            let mut table = transaction.open_table(SEEN)?;
+            let mut kept = table.get(key)?.map_or(Ok(vec![]), |json| statements(json.value()))?;
+            let news = compare(&kept, signed);
+            if news == News::Nothing {
+                return Ok(news);
+            }
+            kept.push(*signed);
+            table.insert(key, json(&kept).as_slice())?;
+            if let News::Offence(offence) = &news {
+                transaction
+                    .open_table(OFFENCES)?
+                    .insert(key, json(offence).as_slice())?;
+            }
+            Ok(news)
+        })
+    }
+
+    /// What an oracle was seen to sign about an epoch.
+    pub fn seen_of(&self, epoch: u64, oracle: &Hash) -> Result<Vec<SignedStatement>> {
+        self.read(|transaction| {
+            let table = transaction.open_table(SEEN)?;
+            table
+                .get((epoch, oracle))?
+                .map_or(Ok(vec![]), |json| statements(json.value()))
+        })
+    }
+
+    /// What all were seen to sign about an epoch, by oracle.
+    pub fn seen(&self, epoch: u64) -> Result<Vec<SignedStatement>> {
+        self.read(|transaction| {
+            let table = transaction.open_table(SEEN)?;
+            let mut all = Vec::new();
+            for entry in table.range((epoch, &[0; 32])..=(epoch, &[u8::MAX; 32]))? {
+                all.extend(statements(entry?.1.value())?);
+            }
+            Ok(all)
+        })
+    }
+
+    /// The offences that the chain does not have yet.
+    pub fn offences(&self) -> Result<Vec<Offence>> {
+        self.read(|transaction| {
+            let table = transaction.open_table(OFFENCES)?;
+            let read = |json: &[u8]| serde_json::from_slice(json).map_err(|_| corrupted("an offence"));
+            table.iter()?.map(|entry| read(entry?.1.value())).collect()
+        })
+    }
+
+    /// Forgets an offence: the chain has it, or will never take it.
+    pub fn settle(&self, epoch: u64, oracle: &Hash) -> Result<()> {
+        self.write(|transaction| {
+            transaction.open_table(OFFENCES)?.remove((epoch, oracle))?;
+            Ok(())
+        })
+    }
+
     /// Keeps the leaves worked out here, until it shows whether they are the attested ones.
     pub fn put_computed(&self, epoch: u64, leaves: &[Leaf]) -> Result<()> {
         self.write(|transaction| {
@@ -277,6 +355,58 @@ impl Store {
         })
     }
 
+    /// Keeps what became of an attested epoch; what was kept before is replaced, for it may have been reopened.
+    pub fn put_record(&self, epoch: u64, figures: &EpochFigures) -> Result<()> {
+        self.write(|transaction| {
+            transaction
+                .open_table(RECORDS)?
+                .insert(epoch, json(figures).as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// What became of an attested epoch.
+    pub fn record(&self, epoch: u64) -> Result<Option<EpochFigures>> {
+        self.read(|transaction| {
+            let table = transaction.open_table(RECORDS)?;
+            let json = table.get(epoch)?;
+            json.map(|json| serde_json::from_slice(json.value()).map_err(|_| corrupted("an epoch's record")))
+                .transpose()
+        })
+    }
+
+    /// The attested epochs that are not archived, ascending.
+    pub fn unarchived(&self) -> Result<Vec<u64>> {
+        self.read(|transaction| {
+            let archived = transaction.open_table(ARCHIVED)?;
+            let mut numbers = Vec::new();
+            for entry in transaction.open_table(RECORDS)?.iter()? {
+                let number = entry?.0.value();
+                if archived.get(number)?.is_none() {
+                    numbers.push(number);
+                }
+            }
+            Ok(numbers)
+        })
+    }
+
+    /// An epoch is in the archive, or never will be.
+    pub fn mark_archived(&self, epoch: u64) -> Result<()> {
+        self.write(|transaction| {
+            transaction.open_table(ARCHIVED)?.insert(epoch, ())?;
+            Ok(())
+        })
+    }
+
+    /// The latest epoch before this one whose attested leaves are kept.
+    pub fn attested_before(&self, epoch: u64) -> Result<Option<u64>> {
+        self.read(|transaction| {
+            let table = transaction.open_table(ATTESTED)?;
+            let before = table.range(..epoch)?.next_back().transpose()?;
+            Ok(before.map(|(number, _)| number.value()))
+        })
+    }
+
     /// Keeps how nodes' figures came about.
     pub fn put_explanations<'a>(
         &self,
@@ -300,7 +430,7 @@ impl Store {
         })
     }
 
-    /// Forgets everything about epochs before this one, except what was signed.
+    /// Forgets everything about epochs before this one, except what was signed here, and the evidence against others.
     pub fn forget_before(&self, epoch: u64) -> Result<()> {
         let zero = &[0; 32];
         self.write(|transaction| {
@@ -316,9 +446,12 @@ impl Store {
             transaction
                 .open_table(EXPLANATIONS)?
                 .retain_in(..(epoch, zero), |_, _| false)?;
+            transaction.open_table(SEEN)?.retain_in(..(epoch, zero), |_, _| false)?;
             transaction.open_table(CLOSED)?.retain_in(..epoch, |_, _| false)?;
             transaction.open_table(COMPUTED)?.retain_in(..epoch, |_, _| false)?;
             transaction.open_table(ATTESTED)?.retain_in(..epoch, |_, _| false)?;
+            transaction.open_table(RECORDS)?.retain_in(..epoch, |_, _| false)?;
+            transaction.open_table(ARCHIVED)?.retain_in(..epoch, |_, _| false)?;
             Ok(())
         })
     }
@@ -389,6 +522,14 @@ fn corrupted(what: &str) -> redb::Error {
     redb::Error::Corrupted(format!("{what} cannot be read back"))
 }
 
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("figures and text, which JSON can always hold")
+}
+
+fn statements(json: &[u8]) -> Attempt<Vec<SignedStatement>> {
+    serde_json::from_slice(json).map_err(|_| corrupted("what an oracle signed"))
+}
+
 fn decoded(bytes: &[u8]) -> Attempt<SignedReceipt> {
     SignedReceipt::decode(bytes).map_err(|_| corrupted("a receipt"))
 }
@@ -449,6 +590,9 @@ fn decode_statement(bytes: &[u8]) -> Attempt<Statement> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use solana_keypair::Keypair;
+    use solana_signer::Signer;
+
     use super::*;
 
     fn statement(epoch: u64, root: u8) -> Statement {
@@ -507,6 +651,26 @@ mod tests {
                 .to_string()
                 .contains("another network")
         );
+    }
+
+    #[test]
+    fn evidence_outlasts_being_killed_until_it_is_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let key = Keypair::new();
+        let [first, second, third] = [1, 2, 3].map(|root| SignedStatement::sign(&key, &statement(4, root)));
+        assert_eq!(store.see(&first).unwrap(), News::First);
+        assert_eq!(store.see(&first).unwrap(), News::Nothing);
+        let offence = Offence { first, second };
+        assert_eq!(store.see(&second).unwrap(), News::Offence(offence));
+        drop(store);
+        let store = Store::open(folder.path()).unwrap();
+        // Two are enough, so that a liar cannot fill the disk.
+        assert_eq!(store.see(&third).unwrap(), News::Nothing);
+        store.forget_before(100).unwrap();
+        assert_eq!(store.offences().unwrap(), [offence]);
+        store.settle(4, key.pubkey().as_array()).unwrap();
+        assert_eq!(store.offences().unwrap(), []);
     }
 
     #[test]

@@ -16,6 +16,22 @@ pub mod base58 {
     }
 }
 
+/// Two hashes in hexadecimal.
+pub mod hexadecimals {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Text(#[serde(with = "super::hexadecimal")] [u8; 32]);
+
+    pub fn serialize<S: Serializer>(hashes: &[[u8; 32]; 2], serializer: S) -> Result<S::Ok, S::Error> {
+        hashes.map(Text).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[[u8; 32]; 2], D::Error> {
+        Ok(<[Text; 2]>::deserialize(deserializer)?.map(|Text(hash)| hash))
+    }
+}
+
 /// A hash in hexadecimal.
 pub mod hexadecimal {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

@@ -102,14 +102,14 @@ fn a_bundle_out_of_order_is_refused() {
 #[test]
 fn honest_receipts_all_count() {
     let net = Net::new(4);
-    let evidence = evidence(&net.rules, &net.bundles(8_000));
+    let mut evidence = evidence(&net.rules, &net.bundles(8_000));
     assert_eq!((evidence.measurements.len(), evidence.dropped.len()), (6, 0));
     let used = BTreeSet::from([0, 1, 2, 3]);
     let result = aggregate(
         &net.rules,
         &used,
         &evidence.nodes,
-        &evidence.measurements,
+        &mut evidence.measurements,
         &BTreeMap::new(),
     );
     let [leaf] = result.leaves[..] else { panic!("one leaf") };
@@ -212,14 +212,14 @@ fn failures_are_evidence_of_a_reason_and_not_of_a_rate() {
         let bundle = Bundle::new(NETWORK, EPOCH, net.key(member), failed.collect(), vec![net.sighting()]);
         bundles.insert(member, bundle);
     }
-    let evidence = evidence(&net.rules, &bundles);
+    let mut evidence = evidence(&net.rules, &bundles);
     assert_eq!(evidence.dropped, []);
     let used = BTreeSet::from([0, 1, 2, 3]);
     let result = aggregate(
         &net.rules,
         &used,
         &evidence.nodes,
-        &evidence.measurements,
+        &mut evidence.measurements,
         &BTreeMap::new(),
     );
     let leaf = result.leaves[0];

@@ -16,7 +16,8 @@ use lumora_oracle::{
     aggregate::{Aggregate, aggregate},
     bundle::Bundle,
     evidence::evidence,
-    http::{self, Published},
+    front::Front,
+    http::{self, Present, Published},
     peers::Peers,
     store::{Promise, Store},
 };
@@ -48,7 +49,12 @@ impl Server {
             network_id: NETWORK,
             store: store.clone(),
             measurement: Measurement::default(),
-            current_epoch: Box::new(|| Some(EPOCH + 1)),
+            crowd: Arc::default(),
+            front: Arc::new(Front::new(vec![])),
+            present: Box::new(|| Present {
+                current_epoch: Some(EPOCH + 1),
+                ..Present::default()
+            }),
         };
         tokio::spawn(http::serve(listener, Arc::new(published), stop.clone()));
         Self {
@@ -94,13 +100,13 @@ fn peers(own: &Keypair, others: Vec<Peer>) -> Peers {
 }
 
 fn worked_out(net: &Net, bundles: &BTreeMap<u8, Bundle>) -> Aggregate {
-    let evidence = evidence(&net.rules, bundles);
+    let mut evidence = evidence(&net.rules, bundles);
     let used = bundles.keys().copied().collect();
     aggregate(
         &net.rules,
         &used,
         &evidence.nodes,
-        &evidence.measurements,
+        &mut evidence.measurements,
         &BTreeMap::new(),
     )
 }

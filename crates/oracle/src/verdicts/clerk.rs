@@ -349,6 +349,7 @@ mod tests {
             set,
             epochs: BTreeMap::new(),
             emission: Emission::zeroed(),
+            looked_at: std::time::Instant::now(),
         }
     }
 

@@ -41,6 +41,8 @@ impl Net {
             members,
             rounds: 2,
             challengers_per_round: 3,
+            nodes_per_network: 8,
+            nodes_per_owner: 8,
             seconds: 60,
             amount: Lmr(1_000_000),
         };
@@ -59,6 +61,7 @@ impl Net {
         Sighting {
             node: NODE,
             transport_key: self.node.public(),
+            owner: [7; 32],
             limit_kbps: 100_000,
             paused: false,
             completed: 0,
@@ -97,6 +100,8 @@ impl Net {
             transcript_root: [0; 32],
             seed_commitment: commitment,
             unix_timestamp: 1_000,
+            network: [6; 8],
+            pass: Receipt::UNSCHEDULED,
             reason: Reason::None as u8,
         };
         let [down, up] = [Direction::Down, Direction::Up].map(|direction| {
