@@ -30,6 +30,11 @@ const REASONS: readonly (readonly [name: string, sentence: string])[] = [
         'Inconclusive',
         "The link was not kept full, because a machine was too busy or the link's rate changes, so nothing can be said. Give the node more processor time.",
     ],
+    ['OwnerShare', 'Too many nodes belong to this owner; only some of them can earn.'],
+    [
+        'SharedLink',
+        'The nodes of this network share one link, and together they get no more than was measured at one time.',
+    ],
 ];
 
 /** The reason with this code; `undefined` for one that is newer than this package. */

@@ -4,6 +4,8 @@ mod commands;
 mod dataset;
 mod demo;
 mod job;
+mod node_file;
+mod oracle;
 mod output;
 mod programs;
 mod shutdown;
@@ -42,10 +44,20 @@ enum Command {
     Demo(demo::Options),
     Localnet(commands::localnet::Arguments),
     Migrate(commands::migrate::Arguments),
-    #[command(subcommand)]
-    Node(commands::node::Command),
-    #[command(subcommand)]
-    Oracle(commands::oracle::Command),
+    /// Shares bandwidth and works on shards: init, run, status, limits, claim, withdraw, measure.
+    Node {
+        #[command(subcommand)]
+        command: commands::node::Command,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Measures nodes, agrees with the other oracles and attests on chain: run; status, epoch, audit to look at oracles.
+    Oracle {
+        #[command(subcommand)]
+        command: commands::oracle::Command,
+        #[command(flatten)]
+        json: Json,
+    },
     #[command(subcommand)]
     Indexer(commands::indexer::Command),
     /// Has pages scraped by the network: create, watch, cancel, fetch, close.
@@ -127,8 +139,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options).await,
         Command::Localnet(arguments) => commands::localnet::run(&arguments).await,
         Command::Migrate(arguments) => commands::migrate::run(&arguments).await,
-        Command::Node(command) => commands::node::run(&command).await,
-        Command::Oracle(command) => commands::oracle::run(&command).await,
+        Command::Node { command, json } => commands::node::run(&command, json.format()).await,
+        Command::Oracle { command, json } => commands::oracle::run(&command, json.format()).await,
         Command::Job { command, json } => commands::job::run(&command, json.format()).await,
         Command::Indexer(command) => commands::indexer::run(&command).await,
         Command::Dataset { command, json } => commands::dataset::run(&command, json.format()).await,

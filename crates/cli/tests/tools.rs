@@ -153,3 +153,79 @@ fn a_measurement_by_hand_gives_a_receipt_that_verifies_and_a_bent_one_that_does_
     challenger.kill().unwrap();
     challenger.wait().unwrap();
 }
+
+#[test]
+fn a_node_is_set_up_once_and_its_limits_are_changed_without_a_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let init = [
+        "node",
+        "init",
+        "--folder",
+        path,
+        "--latitude",
+        "52.5",
+        "--longitude",
+        "-13.4",
+        "--json",
+    ];
+    let made = answer(&init);
+    let config = made["config"].as_str().unwrap();
+    let owner = std::fs::read(folder.path().join("owner.json")).unwrap();
+
+    let again = lumora(&init);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("exists already"));
+    // Keys that are there are used, and stay as they are.
+    std::fs::remove_file(config).unwrap();
+    assert_eq!(answer(&init)["owner"], made["owner"]);
+    assert_eq!(std::fs::read(folder.path().join("owner.json")).unwrap(), owner);
+
+    let set = answer(&[
+        "node",
+        "limits",
+        "set",
+        "--config",
+        config,
+        "--offline",
+        "--json",
+        "--rate-kbps",
+        "7000",
+        "--monthly-gb",
+        "300",
+        "--hours",
+        "mon-fri 22:00-07:00",
+        "--hours",
+        "sun 00:00-24:00",
+    ]);
+    assert_eq!(set["changed_on_chain"], Value::Null);
+    let shown = answer(&["node", "limits", "show", "--config", config, "--json"]);
+    assert_eq!(shown, set["limits"]);
+    assert_eq!(
+        (&shown["rate_kbps"], &shown["monthly_gb"]),
+        (&json!(7_000), &json!(300))
+    );
+    assert_eq!(
+        shown["hours"],
+        json!(["mon,tue,wed,thu,fri 22:00-07:00", "sun 00:00-24:00"])
+    );
+
+    for (arguments, named) in [
+        (vec!["--hours", "at night"], "mon-fri 22:00-07:00"),
+        (vec!["--rate-kbps", "0"], "rate_kbps"),
+        (vec![], "limits set --help"),
+    ] {
+        let refused = lumora(
+            &[
+                &["node", "limits", "set", "--offline", "--config", config],
+                arguments.as_slice(),
+            ]
+            .concat(),
+        );
+        assert_eq!(refused.status.code(), Some(1));
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(error.contains(named), "{error}");
+    }
+    let missing = lumora(&["node", "status", "--config", "/nowhere/node.toml"]);
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("lumora node init"));
+}

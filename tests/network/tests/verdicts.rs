@@ -227,10 +227,7 @@ impl World {
                 latitude: 52.52,
                 longitude: 13.40,
             },
-            limits: Limits {
-                rate_kbps: 20_000,
-                shards: 4,
-            },
+            limits: Limits::new(20_000, 4),
             bond: BOND,
             oracles: oracles.collect(),
             measurement: Measurement::default(),

@@ -4,8 +4,9 @@ use std::{fs, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::machine;
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -53,17 +54,4 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     print!("{text}");
     Ok(())
-}
-
-/// What was measured on.
-fn machine() -> Value {
-    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = processors
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-        .map_or("unknown", |(_, model)| model);
-    json!({
-        "processor": model,
-        "cores": std::thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get),
-    })
 }

@@ -4,17 +4,19 @@ mod cu;
 mod indexer;
 mod jobs;
 mod market;
+mod oracle;
 mod pob;
 mod simulation;
 
 use std::{
+    fs,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::workspace::Workspace;
 
@@ -30,6 +32,8 @@ pub(crate) enum Bench {
     Market(market::Options),
     /// How near measurements come to a link's rate, beside iperf3, in network namespaces; as root (minutes).
     Pob(pob::Options),
+    /// What the end of an epoch of up to a million nodes costs an oracle (half an hour).
+    Oracle(oracle::Options),
     /// Who gets a shard, in a simulated network of 100,000 nodes (minutes).
     Assignment,
     /// Whether honest replicas agree and tampered ones are rejected, on the pages of Rust's documentation (minutes).
@@ -43,9 +47,23 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
         Bench::Indexer(options) => indexer::run(workspace, options),
         Bench::Market(options) => market::run(workspace, options),
         Bench::Pob(options) => pob::run(workspace, options),
+        Bench::Oracle(options) => oracle::run(workspace, options),
         Bench::Assignment => simulation::assignment(workspace),
         Bench::Agreement => simulation::agreement(workspace),
     }
+}
+
+/// What was measured on.
+fn machine() -> Value {
+    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processors
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown", |(_, model)| model);
+    json!({
+        "processor": model,
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+    })
 }
 
 /// Builds an example with these options of cargo, and says where the program is.

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use lumora_pob::{Challenger, Claim, Config, Decision, Identity, Request, SignedReceipt, measure};
+use lumora_pob::{Challenger, Claim, Config, Decision, Identity, Permit, Request, SignedReceipt, measure};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -95,7 +95,7 @@ async fn serve(listen: SocketAddr, limit_kbps: u32, format: Format) -> anyhow::R
     println!("{}", hex::encode(challenger.key()));
     eprintln!("listening on {}; Ctrl-C stops it", challenger.local_addr()?);
     let (sender, mut receipts) = mpsc::channel(RECEIPTS);
-    let allow = move |_: Claim| async move { Decision::Allow { limit_kbps } };
+    let allow = move |_: Claim| async move { Decision::Allow(Permit::up_to(limit_kbps)) };
     let printing = async {
         while let Some(signed) = receipts.recv().await {
             print(&signed, format)?;

@@ -2,7 +2,6 @@
 
 mod cast;
 mod collect;
-mod forward;
 mod links;
 mod options;
 mod pages;
@@ -512,8 +511,12 @@ async fn endpoints(localnet: &Localnet, hub: std::net::IpAddr) -> anyhow::Result
         Ok(SocketAddr::new(processes::LOOPBACK, port))
     };
     let from = SocketAddr::new(hub, 0);
-    let rpc = forward::forward(from, at(localnet.rpc_url())?).await?;
-    let websocket = forward::forward(from, at(localnet.websocket_url())?).await?;
+    let reach = async |url: &str| -> anyhow::Result<SocketAddr> {
+        let listening = lumora_pob::lab::forward(from, at(url)?).await;
+        listening.with_context(|| format!("cannot listen on {hub}"))
+    };
+    let rpc = reach(localnet.rpc_url()).await?;
+    let websocket = reach(localnet.websocket_url()).await?;
     Ok(Endpoints {
         rpc: format!("http://{rpc}"),
         websocket: format!("ws://{websocket}"),

@@ -122,13 +122,17 @@ pub fn start_oracles(
             http: address.http,
             peers,
             measurement: lumora_oracle::Measurement::default(),
+            network_salt: None,
             limit_kbps: 1_000_000,
             // One at a time: on one machine, measurements would share its processors.
             concurrent_measurements: 1,
+            front: None,
+            workers: vec![],
             verdicts: Some(Verdicts {
                 private_addresses: sites.to_vec(),
                 ..Verdicts::new(store)
             }),
+            archive: None,
             poll_ms: 300,
             stagger_ms: 1_000,
             peer_timeout_ms: 2_000,
@@ -179,10 +183,7 @@ pub fn start_nodes(
                 latitude: node.place.latitude,
                 longitude: node.place.longitude,
             },
-            limits: Limits {
-                rate_kbps: node.limit_kbps,
-                shards: SHARDS_AT_ONCE,
-            },
+            limits: Limits::new(node.limit_kbps, SHARDS_AT_ONCE),
             bond: BOND,
             oracles,
             measurement: lumora_node::config::Measurement::default(),
