@@ -23,6 +23,10 @@ pub enum PobError {
     Later { millis: u32 },
     #[error("this node is measured at {0}: dial there")]
     Elsewhere(SocketAddr),
+    #[error(
+        "the challenger at {from} sends this node to {to}, which is nearer to it than the challenger itself: not followed"
+    )]
+    SentInside { from: SocketAddr, to: SocketAddr },
     #[error("the peer refused: {sentence} (reason {reason})")]
     Refused { reason: u8, sentence: String },
     #[error(transparent)]

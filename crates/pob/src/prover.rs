@@ -1,6 +1,6 @@
 //! The node's side: dials a challenger, is measured, comes back with the receipt.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -67,8 +67,8 @@ impl Background for NoBackground {
 
 /// Has the link between here and the challenger at `target` measured. The challenger must prove `challenger_key`.
 ///
-/// Where the challenger names another process that has the same key, that one is dialled. The receipt is signed by both, and has been replayed from the revealed seed. Takes about half a second, on long paths
-/// two.
+/// Where the challenger names another process that has the same key, that one is dialled. The receipt is signed by both, and
+/// has been replayed from the revealed seed. Takes about half a second, on long paths two.
 pub async fn measure(
     target: SocketAddr,
     challenger_key: [u8; 32],
@@ -78,9 +78,32 @@ pub async fn measure(
     let machine = |asked| protocol::Prover::new(identity.clone(), asked);
     match with_machine(target, challenger_key, identity, request.clone(), machine).await {
         // Once, and to nobody but who has the same key: it cannot be sent round in circles.
-        Err(PobError::Elsewhere(other)) => with_machine(other, challenger_key, identity, request, machine).await,
+        Err(PobError::Elsewhere(to)) if !may_be_sent(target.ip(), to) => Err(PobError::SentInside { from: target, to }),
+        Err(PobError::Elsewhere(to)) => with_machine(to, challenger_key, identity, request, machine).await,
         outcome => outcome,
     }
+}
+
+/// Whether a challenger at `from` may send a node to `to`. One on the Internet must not have nodes knock at doors inside their
+/// own networks.
+fn may_be_sent(from: IpAddr, to: SocketAddr) -> bool {
+    let (from, ip) = (from.to_canonical(), to.ip().to_canonical());
+    let is_one_host = !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::from([255; 4]);
+    let reach = |ip: IpAddr| match ip {
+        ip if ip.is_loopback() => Reach::Machine,
+        IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() => Reach::Site,
+        IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Reach::Site,
+        _ => Reach::Internet,
+    };
+    to.port() != 0 && is_one_host && reach(ip) >= reach(from)
+}
+
+/// From how far an address can be reached.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    Machine,
+    Site,
+    Internet,
 }
 
 /// A prover's machine, honest or not.
@@ -184,4 +207,34 @@ pub(crate) fn unix_timestamp() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |elapsed| elapsed.as_secs() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenger_sends_no_node_into_a_network_that_is_nearer_than_itself() {
+        let sent = |from: [u8; 4], to: [u8; 4]| may_be_sent(from.into(), (to, 7001).into());
+        let (machine, site, internet) = ([127, 0, 0, 1], [10, 0, 0, 1], [203, 0, 113, 5]);
+        for (from, to, allowed) in [
+            (internet, internet, true),
+            (internet, site, false),
+            (internet, machine, false),
+            (site, internet, true),
+            (site, site, true),
+            (site, machine, false),
+            (machine, machine, true),
+            (machine, internet, true),
+            (machine, [0, 0, 0, 0], false),
+            (machine, [224, 0, 0, 1], false),
+            (machine, [255; 4], false),
+        ] {
+            assert_eq!(sent(from, to), allowed, "{from:?} to {to:?}");
+        }
+        assert!(!may_be_sent(machine.into(), (internet, 0).into()));
+        // An IPv4 address in the clothes of IPv6 is the same address.
+        let mapped = std::net::Ipv4Addr::from(machine).to_ipv6_mapped();
+        assert!(!may_be_sent(internet.into(), (mapped, 7001).into()));
+    }
 }
