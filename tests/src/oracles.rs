@@ -6,7 +6,7 @@ use lumora_core::{
     reason::Reason,
 };
 use lumora_interface::{
-    bandwidth::{self, Epoch, OracleSet, SubmitAttestationArguments, signatures},
+    bandwidth::{self, AdaptRankingArguments, Epoch, OracleSet, SubmitAttestationArguments, signatures},
     registry::{self, Network},
 };
 use solana_address::Address;
@@ -224,6 +224,49 @@ impl World {
         self.must(&submission, &[]);
         self.pass(DISPUTE_SECONDS);
         figures
+    }
+
+    /// A whole epoch over the figures of one node: evidence for an adaptation. Gives its number.
+    pub fn attest_one(&mut self, node: &Address) -> u64 {
+        let so_far = self.read::<OracleSet>(&bandwidth::ORACLE_SET).cumulative_reward;
+        self.attest(|epoch| vec![leaf(node, epoch, 1, so_far + 1)]).epoch
+    }
+
+    /// What the oracles sign to adapt the ranking to these weights and this wait, with the figures of `epoch`.
+    pub fn adaptation(&self, epoch: u64, weights: [u16; 4], max_wait_seconds: u32) -> AdaptRankingArguments {
+        let arguments = AdaptRankingArguments {
+            digest: [0; 32],
+            weights,
+            max_wait_seconds,
+            reasons: [2, 3],
+            expires_at: self.now() + 600,
+        };
+        self.sealed(epoch, arguments)
+    }
+
+    /// The same arguments with the digest that belongs to them as things are now.
+    pub fn sealed(&self, epoch: u64, arguments: AdaptRankingArguments) -> AdaptRankingArguments {
+        let network: Network = self.read(&registry::NETWORK);
+        let epoch: Epoch = self.read(&bandwidth::epoch_address(epoch).0);
+        let digest = bandwidth::adaptation(&network, &epoch, &arguments).digest();
+        AdaptRankingArguments { digest, ..arguments }
+    }
+
+    /// The two instructions that bring these oracles' signatures under an adaptation; the payer pays the rent.
+    pub fn adapting(&self, epoch: u64, arguments: &AdaptRankingArguments, signers: &[&Keypair]) -> [Instruction; 2] {
+        let payer = self.payer.pubkey();
+        [
+            signed_by(signers, &arguments.digest),
+            instructions::adapt_ranking(&payer, &payer, epoch, arguments),
+        ]
+    }
+
+    /// Adapts the ranking with the signatures of all oracles.
+    pub fn adapt(&mut self, epoch: u64, weights: [u16; 4], max_wait_seconds: u32) -> Sent {
+        let arguments = self.adaptation(epoch, weights, max_wait_seconds);
+        let oracles: Vec<Keypair> = self.oracles.iter().map(Keypair::insecure_clone).collect();
+        let sent = self.adapting(epoch, &arguments, &oracles.iter().collect::<Vec<_>>());
+        self.must(&sent, &[])
     }
 
     /// A whole epoch in which a node's figures have this reason, and the proof of them.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+#[path = "bandwidth/adaptation.rs"]
+mod adaptation;
 #[path = "bandwidth/cost.rs"]
 mod cost;
 #[path = "bandwidth/equivocation.rs"]

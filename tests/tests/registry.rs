@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+#[path = "registry/adaptation.rs"]
+mod adaptation;
 #[path = "registry/authority.rs"]
 mod authority;
 #[path = "registry/bonds.rs"]

@@ -1,6 +1,8 @@
 //! Program `tasks`: who may take a shard and when, agreement on results, and where the escrow goes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+#[path = "tasks/adaptation.rs"]
+mod adaptation;
 #[path = "tasks/conservation.rs"]
 mod conservation;
 #[path = "tasks/exits.rs"]

@@ -10,10 +10,10 @@ use {
     lumora_interface::{
         Address,
         bandwidth::{
-            AddOracleArguments, BOND_VAULT, CommitBundleArguments, DepositOracleBondArguments, ID,
-            InitializeOraclesArguments, ORACLE_SET, ProveArguments, RemoveOracleArguments, SLASHER,
+            AdaptRankingArguments, AddOracleArguments, BOND_VAULT, CommitBundleArguments, DepositOracleBondArguments,
+            ID, InitializeOraclesArguments, ORACLE_SET, ProveArguments, RemoveOracleArguments, SLASHER,
             SetMinimumBondArguments, SubmitAttestationArguments, UpdateOracleArguments, WithdrawOracleBondArguments,
-            attestation_address, epoch_address, instruction,
+            adaptation_address, attestation_address, epoch_address, instruction,
         },
         event_authority, registry,
         rewards::MINT,
@@ -244,4 +244,43 @@ pub fn migrate_oracle_set(payer: &Address) -> Instruction {
         readonly(system_program::ID),
     ];
     build(ID, instruction::MIGRATE_ORACLE_SET, &(), accounts)
+}
+
+/// Submits signatures under an adaptation of the ranking with the figures of `epoch`: the precompile instruction and the one that
+/// reads it, in this order and with nothing between them. `rent_payer`: whom the account that counts the signatures names, or
+/// the payer where there is none yet.
+pub fn adapt_ranking(
+    payer: &Address,
+    rent_payer: &Address,
+    epoch: u64,
+    arguments: &AdaptRankingArguments,
+    signed: &[(Address, Signature)],
+) -> [Instruction; 2] {
+    let accounts = vec![
+        writable_signer(*payer),
+        readonly(registry::ADAPTER),
+        writable(registry::NETWORK),
+        readonly(ORACLE_SET),
+        readonly(epoch_address(epoch).0),
+        writable(adaptation_address(&arguments.digest).0),
+        writable(*rent_payer),
+        readonly(sysvar::instructions::ID),
+        readonly(registry::ID),
+        readonly(system_program::ID),
+    ];
+    [
+        signatures_instruction(&arguments.digest, signed),
+        build(ID, instruction::ADAPT_RANKING, arguments, accounts),
+    ]
+}
+
+/// Closes the account that counted signatures under an adaptation which is void; its rent goes to `rent_payer`, whom the
+/// account names.
+pub fn close_adaptation(digest: &Hash, rent_payer: &Address) -> Instruction {
+    let accounts = vec![
+        readonly(registry::NETWORK),
+        writable(adaptation_address(digest).0),
+        writable(*rent_payer),
+    ];
+    build(ID, instruction::CLOSE_ADAPTATION, &(), accounts)
 }

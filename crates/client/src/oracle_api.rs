@@ -13,10 +13,12 @@
 //! | `GET /v1/epochs/{epoch}/leaves` | every leaf of the epoch, an array of [`LeafFigures`] |
 //! | `GET /v1/epochs/{epoch}/leaves/{node}` | [`LeafProof`] |
 //! | `GET /v1/epochs/{epoch}/explain/{node}` | [`Explanation`] |
+//! | `GET /v1/adaptation` | [`AdaptationReport`] |
 //!
 //! What does not exist (yet) is answered with 404. Nothing here has to be believed: bundles, holdings and statements are
 //! signed, leaves are checked against the root on chain.
 
+mod adaptation;
 mod figures;
 
 use std::{net::SocketAddr, time::Duration};
@@ -40,6 +42,7 @@ use solana_signer::Signer;
 use thiserror::Error;
 use url::Url;
 
+pub use self::adaptation::{AdaptationFigures, AdaptationReport, SignedAdaptation, TuningFigures};
 pub use figures::{
     EpochFigures, EpochMember, EpochState, ExplainedChallenger, ExplainedDrop, ExplainedMeasurement, Explanation,
     PeerStatus, Standing,
@@ -514,6 +517,11 @@ impl OracleClient {
         let body = serde_json::to_vec(delivery).map_err(|error| self.malformed(path, &error.to_string()))?;
         let answer = self.post(path, "application/json", body).await?;
         serde_json::from_slice(&answer).map_err(|error| self.malformed(path, &error.to_string()))
+    }
+
+    /// What it makes of the epoch attested last for the score; `None` while it has not looked. Check the signature.
+    pub async fn adaptation(&self) -> Result<Option<AdaptationReport>, OracleApiError> {
+        self.json("v1/adaptation").await
     }
 
     async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, OracleApiError> {

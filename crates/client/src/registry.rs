@@ -8,8 +8,8 @@ use {
     lumora_interface::{
         Address,
         registry::{
-            BOND_VAULT, DepositBondArguments, ID, InitializeRegistryArguments, NETWORK, NetworkParameters,
-            PROGRAM_DATA, RegisterNodeArguments, UpdateNodeArguments, instruction, node_address,
+            AdaptArguments, BOND_VAULT, DepositBondArguments, ID, InitializeRegistryArguments, NETWORK,
+            NetworkParameters, PROGRAM_DATA, RegisterNodeArguments, UpdateNodeArguments, instruction, node_address,
         },
         rewards,
     },
@@ -187,6 +187,22 @@ pub fn slash(slasher: &Address, node: &Address, reporter: &Address, injured: &Ad
     ];
     accounts.extend(event_accounts(ID));
     build(ID, instruction::SLASH, &amount, accounts)
+}
+
+/// Adapts the ranking. Only `bandwidth` can sign as `adapter`, for a quorum of oracles (see
+/// [`adapt_ranking`](crate::bandwidth::adapt_ranking)), so that no transaction can send this; it is here for completeness.
+pub fn adapt(adapter: &Address, arguments: &AdaptArguments) -> Instruction {
+    build(ID, instruction::ADAPT, arguments, by_authority(adapter))
+}
+
+/// Keeps the oracles from adapting the ranking. `caller` is the authority or the guardian.
+pub fn freeze_adaptation(caller: &Address) -> Instruction {
+    build(ID, instruction::FREEZE_ADAPTATION, &(), by_authority(caller))
+}
+
+/// Lets the oracles adapt the ranking again.
+pub fn unfreeze_adaptation(authority: &Address) -> Instruction {
+    build(ID, instruction::UNFREEZE_ADAPTATION, &(), by_authority(authority))
 }
 
 /// Accounts of an instruction that one signer gives to the network.

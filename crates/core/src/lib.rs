@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+pub mod adaptation;
 pub mod agreement;
 pub mod allocation;
 pub mod attestation;

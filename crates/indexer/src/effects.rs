@@ -1,10 +1,13 @@
 //! What an event changes besides being one more event: sums, and the rows of what outlives its account. Pure.
 
-use lumora_core::reason::Reason;
+use lumora_core::{
+    adaptation::{WaitReason, WeightsReason},
+    reason::Reason,
+};
 use lumora_interface::{
     Event as _,
     market::{DatasetBought, DatasetDelivered, PenaltyPaid, PurchaseClosed, PurchaseRated, PurchaseRefunded},
-    registry::BondSlashed,
+    registry::{BondSlashed, RankingAdapted},
     rewards::{EpochFunded, Granted, RewardClaimed, RewardsClaimed},
     tasks::{
         AssignmentExpired, AssignmentSlashed, JobClosed, JobCreated, ResultRejected, ShardClaimed, ShardSettled,
@@ -83,6 +86,8 @@ pub mod metric {
     pub const CLAIM_DELAY: &str = "lumora_claim_delay_seconds";
     /// Seconds from a shard's first claim to its settlement.
     pub const COMPLETION: &str = "lumora_shard_completion_seconds";
+    /// Adaptations of the ranking, by the reasons for its wait and for its weights.
+    pub const RANKING_ADAPTED: &str = "lumora_ranking_adapted_total";
     /// Copies delivered.
     pub const SALES: &str = "lumora_sales_total";
     /// LMR base units paid out for them.
@@ -174,6 +179,15 @@ pub fn of_event(event: &RecordedEvent) -> Effects {
                 ] {
                     effects.count(metric::BONDS_SLASHED, [to], amount);
                 }
+            }
+        }
+        "RankingAdapted" => {
+            if let Some(it) = RankingAdapted::from_event_data(data) {
+                let wait = WaitReason::from_code(it.wait_reason).map(|reason| format!("{reason:?}"));
+                let weights = WeightsReason::from_code(it.weights_reason).map(|reason| format!("{reason:?}"));
+                let wait = wait.unwrap_or_else(|| it.wait_reason.to_string());
+                let weights = weights.unwrap_or_else(|| it.weights_reason.to_string());
+                effects.count(metric::RANKING_ADAPTED, [wait.as_str(), weights.as_str()], 1);
             }
         }
         "EpochFunded" => {

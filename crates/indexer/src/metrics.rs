@@ -149,6 +149,17 @@ impl Exporter {
         samples.add("lumora_listing_bonds_base_units", [], held.listing_bonds);
         samples.add("lumora_open_penalties_base_units", [], held.open_penalties);
         let singles = totals::singles(&mut step).await?;
+        if let Some(network) = singles.network {
+            let weights = network.tuning().weights();
+            for (term, weight) in ["bandwidth", "proximity", "latency", "reputation"]
+                .into_iter()
+                .zip(weights)
+            {
+                samples.add("lumora_ranking_weight_bps", [term], weight.0.into());
+            }
+            samples.add("lumora_ranking_max_wait_seconds", [], network.max_wait_seconds.into());
+            samples.add("lumora_ranking_frozen", [], network.adaptation_frozen.into());
+        }
         if let Some(emission) = singles.emission {
             samples.add("lumora_emission_cap_base_units", [], emission.cap);
             samples.add("lumora_burned_base_units", [], emission.burned);
@@ -271,7 +282,7 @@ fn histogram(values: &BTreeMap<Vec<String>, u64>) -> (f64, u64, Vec<(f64, u64)>)
 }
 
 /// Names of the metrics that events add to.
-pub const COUNTED: [&str; 20] = [
+pub const COUNTED: [&str; 21] = [
     metric::EVENTS,
     metric::REFUSALS,
     metric::REWARDS_CLAIMED,
@@ -286,6 +297,7 @@ pub const COUNTED: [&str; 20] = [
     metric::TASKS_REFUNDED,
     metric::CLAIM_DELAY,
     metric::COMPLETION,
+    metric::RANKING_ADAPTED,
     metric::SALES,
     metric::SALES_VOLUME,
     metric::REFUNDS,

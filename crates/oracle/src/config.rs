@@ -74,6 +74,13 @@ pub struct OracleConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<String>,
 
+    /// Whether this oracle takes part in adapting the score to what is measured. It is on by default: a quorum needs most
+    /// oracles, and what a quorum can do is bounded by the program, announced by events, and frozen by the network's
+    /// authority, not by single operators. It reads the transactions of program `tasks` of each epoch that counts, which an
+    /// RPC node with little history may not have; then it takes no part, and is in nobody's way.
+    #[serde(default = "default_enabled")]
+    pub adaptation: bool,
+
     /// Milliseconds between two looks at the chain and at the other oracles.
     #[serde(default = "default_poll")]
     pub poll_ms: u64,

@@ -203,6 +203,25 @@ pub enum Event {
         verdict: Address,
         signature: String,
     },
+    /// It judged by the figures of an epoch whether the score should be adapted, and why.
+    RankingJudged {
+        epoch: u64,
+        claims: u32,
+        weights: [u16; 4],
+        max_wait_seconds: i64,
+        changes: bool,
+        wait_reason: String,
+        weights_reason: String,
+    },
+    /// It brought the signatures with which a quorum adapted the ranking.
+    RankingAdapted {
+        epoch: u64,
+        weights: [u16; 4],
+        max_wait_seconds: u32,
+        signature: String,
+    },
+    /// It closed an account of signatures that were no quorum; its rent went back to who had paid it.
+    AdaptationClosed { signature: String },
     /// Something is wrong that it goes on trying.
     Trouble { what: String },
     /// It was asked to stop.

@@ -10,8 +10,8 @@ use axum::{
     routing::{get, post},
 };
 use lumora_client::oracle_api::{
-    Delivery, DeliveryAnswer, EpochFigures, HeldBundle, LeafFigures, LeafProof, PeerStatus, SignedHolding,
-    SignedStatement, Standing, Status,
+    AdaptationReport, Delivery, DeliveryAnswer, EpochFigures, HeldBundle, LeafFigures, LeafProof, PeerStatus,
+    SignedHolding, SignedStatement, Standing, Status,
 };
 use lumora_core::attestation::Leaf;
 use lumora_interface::Address;
@@ -20,7 +20,9 @@ use solana_signer::Signer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{aggregate, config::Measurement, crowd::Crowd, error::Error, front::Front, store::Store, watch};
+use crate::{
+    adaptation::Board, aggregate, config::Measurement, crowd::Crowd, error::Error, front::Front, store::Store, watch,
+};
 
 /// What is served, and under which key.
 pub struct Published {
@@ -36,6 +38,8 @@ pub struct Published {
     pub crowd: Arc<Crowd>,
     /// The processes that measure for this one.
     pub front: Arc<Front>,
+    /// What was concluded about the score.
+    pub board: Board,
     /// What the chain and the other oracles say now.
     pub present: Box<dyn Fn() -> Present + Send + Sync>,
 }
@@ -108,6 +112,7 @@ fn router(published: Arc<Published>) -> Router {
         .route("/v1/epochs/{epoch}/leaves/{node}", get(leaf))
         .route("/v1/epochs/{epoch}/explain/{node}", get(explain))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .route("/v1/adaptation", get(adaptation))
         .with_state(published)
 }
 
@@ -257,6 +262,13 @@ async fn explain(State(published): Shared, Path((epoch, node)): Path<(u64, Strin
         "that node's figures of that epoch were not worked out here",
     ))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
+}
+
+async fn adaptation(State(published): Shared) -> Answer<Json<AdaptationReport>> {
+    let report = published.board.read();
+    report.map(Json).ok_or(Failure::Missing(
+        "no epoch has been looked at for the score, or it cannot be adapted now",
+    ))
 }
 
 fn attested(published: &Published, epoch: u64) -> Answer<Vec<Leaf>> {

@@ -6,7 +6,9 @@ use std::{
 };
 
 use futures_util::{StreamExt, future, stream};
-use lumora_client::oracle_api::{OracleApiError, OracleClient, PeerStatus, SignedHolding, SignedStatement};
+use lumora_client::oracle_api::{
+    OracleApiError, OracleClient, PeerStatus, SignedAdaptation, SignedHolding, SignedStatement,
+};
 use lumora_core::{attestation::Leaf, hash::Hash};
 use lumora_interface::Address;
 
@@ -89,6 +91,15 @@ impl Peers {
             .iter()
             .map(|peer| async move { peer.answer(peer.client.signatures(epoch).await) });
         future::join_all(asked).await.into_iter().flatten().flatten().collect()
+    }
+
+    /// The signatures under the adaptation with this digest, of each that answers and came to the same.
+    pub async fn adaptations(&self, digest: &Hash) -> Vec<SignedAdaptation> {
+        let asked = self.peers.iter().map(|peer| async move {
+            let signed = peer.answer(peer.client.adaptation().await)?.signed?;
+            (signed.oracle == peer.key && signed.is_of(digest)).then_some(signed)
+        });
+        future::join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// A bundle, from its author or from another that holds it: the first that is right. Where `committed` is the root on

@@ -8,11 +8,19 @@ mod common;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use common::{EPOCH, NETWORK, NODE, Net};
-use lumora_client::oracle_api::OracleClient;
-use lumora_core::attestation::Statement;
-use lumora_interface::{Address, bandwidth};
+use lumora_client::oracle_api::{AdaptationReport, OracleClient, SignedAdaptation};
+use lumora_core::{
+    adaptation::{Figures, Tuning, propose},
+    attestation::Statement,
+    units::{Bps, Seconds},
+};
+use lumora_interface::{
+    Address,
+    bandwidth::{self, AdaptRankingArguments},
+};
 use lumora_oracle::{
     Measurement, OracleConfig, Peer,
+    adaptation::Board,
     aggregate::{Aggregate, aggregate},
     bundle::Bundle,
     evidence::evidence,
@@ -33,6 +41,7 @@ struct Server {
     key: Address,
     url: Url,
     store: Store,
+    board: Board,
     folder: TempDir,
     stop: CancellationToken,
 }
@@ -44,11 +53,13 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let stop = CancellationToken::new();
+        let board = Board::default();
         let published = Published {
             key: Arc::new(Keypair::new_from_array(*key.secret_bytes())),
             network_id: NETWORK,
             store: store.clone(),
             measurement: Measurement::default(),
+            board: board.clone(),
             crowd: Arc::default(),
             front: Arc::new(Front::new(vec![])),
             present: Box::new(|| Present {
@@ -61,6 +72,7 @@ impl Server {
             key: key.pubkey(),
             url,
             store,
+            board,
             folder,
             stop,
         }
@@ -166,6 +178,60 @@ async fn two_oracles_come_to_the_same_root_from_each_others_bundles_and_a_dead_t
         roots.push(worked_out(&net, &held).tree().root());
     }
     assert_eq!(roots[0], roots[1]);
+}
+
+#[tokio::test]
+async fn only_signatures_of_their_own_under_the_same_adaptation_are_taken_from_others() {
+    let net = Net::new(4);
+    let mut servers = Vec::new();
+    for key in &net.oracles[..3] {
+        servers.push(Server::start(key).await);
+    }
+    let tuning = Tuning::new([4_000, 3_000, 2_000, 1_000].map(Bps), Seconds(60));
+    let figures = Figures {
+        claims: 200,
+        refused: 40,
+        ..Figures::default()
+    };
+    let report = AdaptationReport::new(EPOCH, &figures, &tuning, &propose(&tuning, &tuning, &figures));
+    let adaptation = |digest| AdaptRankingArguments {
+        digest,
+        weights: [4_000, 3_000, 2_000, 1_000],
+        max_wait_seconds: 66,
+        reasons: [2, 0],
+        expires_at: 9_999,
+    };
+    let put = |server: usize, signed| {
+        let signed = Some(signed);
+        servers[server].board.put(AdaptationReport {
+            signed,
+            ..report.clone()
+        });
+    };
+    let sign = |key: usize, digest| SignedAdaptation::sign(&net.oracles[key], &adaptation(digest));
+    assert_eq!(
+        servers[0].client().adaptation().await.unwrap(),
+        None,
+        "it has not looked"
+    );
+    let asked = peers(&net.oracles[3], servers.iter().map(Server::peer).collect());
+    assert!(asked.adaptations(&[1; 32]).await.is_empty());
+
+    put(0, sign(0, [1; 32]));
+    // One came to something else, one passes on what another signed.
+    put(1, sign(1, [2; 32]));
+    put(2, sign(0, [1; 32]));
+    assert_eq!(asked.adaptations(&[1; 32]).await, [sign(0, [1; 32])]);
+    // It claims another's digest for its own signature.
+    let forged = SignedAdaptation {
+        digest: [1; 32],
+        ..sign(1, [2; 32])
+    };
+    put(1, forged);
+    put(2, sign(2, [1; 32]));
+    assert_eq!(asked.adaptations(&[1; 32]).await, [sign(0, [1; 32]), sign(2, [1; 32])]);
+    let told = servers[0].client().adaptation().await.unwrap().unwrap();
+    assert_eq!((told.figures.refused_share, told.to.max_wait_seconds), (1_666, 66));
 }
 
 #[tokio::test]

@@ -504,6 +504,7 @@ fn plot(file: &Path, points: &[Point]) -> Result<()> {
         file,
         "Agreement of two results over the tolerated difference of their sketches",
         ["tolerated difference, bits of 256", "share of the pairs, %"],
+        plot::Legend::MiddleRight,
         &[
             line("honest, agree", |point| point.honest_agree_share),
             line("a tenth dropped, rejected", |point| point.dropped_reject_share),

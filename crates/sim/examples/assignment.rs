@@ -161,6 +161,7 @@ fn draw(file: &Path, variants: &[Variant]) -> Result<()> {
         file,
         "Assignment over utilisation, 5,000 nodes",
         ["capacity in use, %", "share of the claims, %"],
+        plot::Legend::MiddleRight,
         &[
             line("won by the best", |figures| figures.best_winner_share),
             line("won by exactly the best", |figures| figures.strictly_best_share),

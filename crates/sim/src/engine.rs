@@ -8,6 +8,7 @@ mod work;
 use std::collections::BinaryHeap;
 
 use lumora_core::{
+    adaptation::Figures as Observed,
     geo::UnitVector,
     hash::{Hash, sha256},
     units::{Bps, Seconds},
@@ -32,6 +33,8 @@ const HOUR: f64 = 3_600.0;
 /// A simulation that takes so many times as long as the work does is given up: nodes race for shards, or hold shards whose
 /// other replicas nobody has room for.
 const PATIENCE: f64 = 4.0;
+/// A round trip between a node and a site, ms: where the mean time for which a replica is held is guessed at first.
+const TYPICAL_TRIP: f64 = 40.0;
 /// Pause of a node that looks for itself after it was refused.
 const REST: Millis = 2 * SECOND;
 
@@ -107,6 +110,8 @@ struct Holder {
     since: Millis,
     ready: Millis,
     gone: bool,
+    /// The claim among those that are observed.
+    observed: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -213,6 +218,11 @@ struct Simulation<'a> {
 
 /// Runs a simulation to its end.
 pub fn simulate(settings: &Settings) -> Result<Figures, Error> {
+    Ok(observe(settings)?.0)
+}
+
+/// Runs a simulation to its end; with it, what oracles would see of it in the chain's history.
+pub fn observe(settings: &Settings) -> Result<(Figures, Observed), Error> {
     settings.check()?;
     let mut rng = Pcg64::seed_from_u64(settings.seed);
     let network = Network::draw(settings, &mut rng)?;
@@ -237,7 +247,7 @@ pub fn simulate(settings: &Settings) -> Result<Figures, Error> {
     }
     let held = settings.utilisation * capacity as f64 / f64::from(settings.replicas);
     let warm_up = (settings.warm_up * held) as u32;
-    let mean_hold = 1.5 * settings.work.0 * SECOND as f64;
+    let mean_hold = 1.5 * (settings.work.0 * SECOND as f64 + settings.trips * TYPICAL_TRIP);
     let turnovers = f64::from(warm_up.saturating_add(settings.shards)) / held;
     let longest_wait = f64::from(settings.max_wait) * SECOND as f64;
     let mut all = Idle::new(&network);
@@ -332,7 +342,7 @@ impl Simulation<'_> {
         }
     }
 
-    fn finish(mut self) -> Figures {
+    fn finish(mut self) -> (Figures, Observed) {
         for node in 0..self.states.len() {
             self.account(node as u32);
         }

@@ -1,5 +1,9 @@
 //! What a simulation found.
 
+use lumora_core::{
+    adaptation::{Claim as Observation, Figures as Observed},
+    units::Seconds,
+};
 use serde::Serialize;
 
 use crate::settings::Settings;
@@ -70,6 +74,9 @@ pub struct Figures {
     pub reopened: u64,
 }
 
+/// Claims of which what oracles see is kept: as many as they read of a window.
+const MOST_OBSERVED: usize = 20_000;
+
 /// Collects what [`Figures`] is made of.
 pub(crate) struct Recorder {
     wanted: u64,
@@ -85,6 +92,7 @@ pub(crate) struct Recorder {
     extra_distance: Vec<i32>,
     round_trip: Vec<f32>,
     extra_round_trip: Vec<f32>,
+    observed: Vec<Observation>,
 }
 
 impl Recorder {
@@ -103,6 +111,7 @@ impl Recorder {
             extra_distance: Vec::new(),
             round_trip: Vec::new(),
             extra_round_trip: Vec::new(),
+            observed: Vec::new(),
         }
     }
 
@@ -140,6 +149,27 @@ impl Recorder {
             .push((claimed.round_trip - claimed.best_round_trip) as f32);
     }
 
+    /// Keeps what oracles see of a claim; gives its place.
+    pub(crate) fn observe(&mut self, claim: Observation) -> Option<usize> {
+        (self.observed.len() < MOST_OBSERVED).then(|| {
+            self.observed.push(claim);
+            self.observed.len() - 1
+        })
+    }
+
+    /// The shard of a claim was settled, so many seconds after it.
+    pub(crate) fn completed(&mut self, place: Option<usize>, after: u64) {
+        if let Some(claim) = place.and_then(|place| self.observed.get_mut(place)) {
+            claim.completed = Some(Seconds(claim.waited.0 + after as i64));
+        }
+    }
+
+    /// What oracles make of it. Refusals and failures are scaled to the claims that were kept.
+    fn observed(&self) -> Observed {
+        let of = |count: u64| count * self.observed.len() as u64 / (self.after.len() as u64).max(1);
+        Observed::of(&self.observed, of(self.wasted) as u32, of(self.reopened) as u32)
+    }
+
     pub(crate) fn wasted(&mut self, counted: bool) {
         self.wasted += u64::from(counted);
     }
@@ -154,7 +184,12 @@ impl Recorder {
     }
 
     /// `loads`: shard-milliseconds held, shard-milliseconds of capacity, and capacity, of each node.
-    pub(crate) fn figures(mut self, settings: &Settings, loads: impl Iterator<Item = (u64, u64, u16)>) -> Figures {
+    pub(crate) fn figures(
+        mut self,
+        settings: &Settings,
+        loads: impl Iterator<Item = (u64, u64, u16)>,
+    ) -> (Figures, Observed) {
+        let observed = self.observed();
         let claims = self.after.len() as u64;
         let is_complete = self.is_complete();
         let resolution = (2 * 10_000u32).div_ceil(settings.max_wait.max(1));
@@ -186,7 +221,7 @@ impl Recorder {
         let kilometres = |percentile| *percentile_of(&self.distance, percentile).unwrap_or(&0);
         let extra = |percentile| i64::from(*percentile_of(&self.extra_distance, percentile).unwrap_or(&0));
         let rtt = |values: &[f32], percentile| rounded(f64::from(*percentile_of(values, percentile).unwrap_or(&0.0)));
-        Figures {
+        let figures = Figures {
             nodes: settings.nodes,
             shards: self.shards,
             claims,
@@ -211,7 +246,8 @@ impl Recorder {
             load_p10_over_mean: load(0.1),
             left: self.left,
             reopened: self.reopened,
-        }
+        };
+        (figures, observed)
     }
 }
 

@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod adaptation;
 pub mod cities;
 mod engine;
 mod figures;
@@ -35,9 +36,9 @@ mod settings;
 mod tests;
 
 pub use self::{
-    engine::simulate,
+    engine::{observe, simulate},
     figures::Figures,
-    settings::{CapacityRule, Policy, Settings, WeightSettings},
+    settings::{CapacityRule, Desertion, Policy, Settings, WeightSettings},
 };
 
 /// Why a simulation cannot begin.

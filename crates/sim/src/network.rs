@@ -15,7 +15,7 @@ use rand_distr::{Distribution, LogNormal, Normal, weighted::WeightedAliasIndex};
 use crate::{
     Error,
     cities::{City, cities, unit_vector},
-    settings::{CapacityRule, Settings},
+    settings::{CapacityRule, Desertion, Settings},
 };
 
 /// Degrees between two places that nodes may state: about as coarse as the H3 cells of the chain.
@@ -112,13 +112,15 @@ impl Network {
                 reputation: Bps(rng.random_range(reputation)),
             };
             let capacity = (limit as u32 / settings.kbps_per_shard).clamp(2, 64) as u16;
+            let allowed = allowed(settings, capacity, rng);
+            let is_gone = settings.deserted.is_some_and(|from| is_gone(&from, city, index));
             nodes.push(Node {
                 place,
                 key: sha256(&[b"lumora sim node", &settings.seed.to_le_bytes(), &index.to_le_bytes()]),
                 base: base(&scoring, &figures),
                 last_mile,
                 capacity,
-                allowed: allowed(settings, capacity, rng),
+                allowed: if is_gone { 0 } else { allowed },
             });
         }
         Ok(Self {
@@ -181,6 +183,14 @@ impl Network {
 
 fn round_trip(distance: Kilometres, last_mile: f64, path_stretch: f64) -> f64 {
     f64::from(distance.0) / KILOMETRES_PER_MILLISECOND * path_stretch + last_mile
+}
+
+/// Whether a node of this city has left; nothing is drawn for it, so that all others stay as they are.
+fn is_gone(from: &Desertion, city: &City, index: u32) -> bool {
+    let between = |(low, high): (f64, f64), value: f64| (low..=high).contains(&value);
+    between(from.longitude, city.longitude)
+        && between(from.latitude, city.latitude)
+        && index.is_multiple_of(from.one_in)
 }
 
 /// The score without the proximity term.

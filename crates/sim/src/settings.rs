@@ -1,8 +1,9 @@
 //! What a simulation assumes. Everything is stated, and printed with the figures.
 
 use lumora_core::{
+    adaptation::Tuning,
     score::{Scoring, Weights},
-    units::{Bps, Kbps, Kilometres, Micros},
+    units::{Bps, Kbps, Kilometres, Micros, Seconds},
 };
 use serde::Serialize;
 
@@ -41,6 +42,17 @@ pub enum CapacityRule {
     RoundedDown,
     /// One more is allowed as long as those that are held are fewer than the share.
     RoundedUp,
+}
+
+/// A part of the world from which nodes are gone, between two meridians and two parallels, in degrees east and north.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Desertion {
+    /// Degrees east: from, to.
+    pub longitude: (f64, f64),
+    /// Degrees north: from, to.
+    pub latitude: (f64, f64),
+    /// One node in so many is gone; with 1, all of them.
+    pub one_in: u32,
 }
 
 /// What a simulation assumes. Times are seconds unless the name says otherwise.
@@ -96,6 +108,10 @@ pub struct Settings {
     pub seeing_ms: (u32, u32),
     /// Work on a shard: log-normal with this median and this deviation of the logarithm.
     pub work: (f64, f64),
+    /// Round trips to the site that the work on a shard takes besides: a slow site has many.
+    pub trips: f64,
+    /// Where nodes are gone for good, if anywhere.
+    pub deserted: Option<Desertion>,
     /// Mean time for which a node is awake, and asleep: exponential. It finishes what it holds before it sleeps.
     pub awake_asleep: (f64, f64),
     /// Share of the nodes that leave for good in an hour, with shards in their hands.
@@ -142,6 +158,8 @@ impl Settings {
             landing_ms: (400, 1_200),
             seeing_ms: (400, 800),
             work: (240.0, 0.5),
+            trips: 0.0,
+            deserted: None,
             awake_asleep: (7_200.0, 800.0),
             leaving_per_hour: 0.02,
             commit_seconds: 900,
@@ -175,6 +193,9 @@ impl Settings {
         if !(awake > 0.0 && asleep > 0.0 && (awake + asleep).is_finite()) || !(self.leaving_per_hour >= 0.0) {
             return refuse("times awake and asleep must be longer than none, and no less than none may leave");
         }
+        if !(self.trips >= 0.0 && self.trips.is_finite()) || self.deserted.is_some_and(|it| it.one_in == 0) {
+            return refuse("the round trips must be a number of at least zero, and at most all nodes can be gone");
+        }
         if !self.scoring().weights.is_normalised() {
             return refuse("the weights must sum to 10,000 basis points");
         }
@@ -183,6 +204,29 @@ impl Settings {
             return refuse("a share must lie between 0 and 1");
         }
         Ok(())
+    }
+
+    /// Weights and longest wait, as the rule of adaptation takes them.
+    pub fn tuning(&self) -> Tuning {
+        Tuning {
+            weights: self.scoring().weights,
+            max_wait: Seconds(i64::from(self.max_wait)),
+        }
+    }
+
+    /// The same network with another tuning; a wait that no clock shows is cut off.
+    pub fn tuned(&self, tuning: &Tuning) -> Self {
+        let [bandwidth, proximity, latency, reputation] = tuning.weights().map(|weight| weight.0);
+        Self {
+            weights: WeightSettings {
+                bandwidth,
+                proximity,
+                latency,
+                reputation,
+            },
+            max_wait: u32::try_from(tuning.max_wait.0).unwrap_or(u32::MAX),
+            ..self.clone()
+        }
     }
 
     /// The scoring parameters as `core` takes them.

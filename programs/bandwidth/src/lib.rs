@@ -140,4 +140,18 @@ pub mod bandwidth {
     pub fn set_minimum_bond(ctx: &mut Context<SetMinimumBond>, arguments: SetMinimumBondArguments) -> Result<()> {
         instructions::set_minimum_bond::handler(ctx, arguments)
     }
+
+    /// Counts oracles' signatures under an adaptation of the ranking, verified by the ed25519 instruction just before this
+    /// one; with the quorum, `registry` makes it, within bounds of its own.
+    #[discrim = 17]
+    pub fn adapt_ranking(ctx: &mut Context<AdaptRanking>, arguments: AdaptRankingArguments) -> Result<()> {
+        instructions::adapt_ranking::handler(ctx, arguments)
+    }
+
+    /// Closes the account that counted signatures under an adaptation which cannot find its quorum any more; anybody may,
+    /// and its rent goes to who paid it.
+    #[discrim = 18]
+    pub fn close_adaptation(ctx: &mut Context<CloseAdaptation>) -> Result<()> {
+        instructions::close_adaptation::handler(ctx)
+    }
 }

@@ -1,6 +1,6 @@
 //! Errors of this program, as the interface lists them.
 
-use lumora_core::parameters::Fault;
+use lumora_core::{adaptation, parameters::Fault};
 
 lumora_interface::registry_errors!(lumora_interface::program_error);
 
@@ -15,6 +15,17 @@ impl From<Fault> for RegistryError {
             Fault::BondStep => Self::BondStep,
             Fault::ScaleStep => Self::ScaleStep,
             Fault::ShareStep => Self::ShareStep,
+        }
+    }
+}
+
+impl From<adaptation::Fault> for RegistryError {
+    fn from(fault: adaptation::Fault) -> Self {
+        match fault {
+            adaptation::Fault::WeightsSum => Self::WeightsSum,
+            adaptation::Fault::Nothing => Self::AdaptationNothing,
+            adaptation::Fault::Step => Self::AdaptationStep,
+            adaptation::Fault::Reach => Self::AdaptationReach,
         }
     }
 }

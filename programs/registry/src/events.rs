@@ -19,3 +19,5 @@ lumora_interface::unbond_requested_event!(#[event(bytemuck)]);
 lumora_interface::bond_withdrawn_event!(#[event(bytemuck)]);
 lumora_interface::bond_slashed_event!(#[event(bytemuck)]);
 lumora_interface::node_closed_event!(#[event(bytemuck)]);
+lumora_interface::ranking_adapted_event!(#[event(bytemuck)]);
+lumora_interface::adaptation_freeze_changed_event!(#[event(bytemuck)]);

@@ -110,7 +110,8 @@ pub mod registry {
         instructions::withdraw_announcement::handler(ctx)
     }
 
-    /// Makes announced parameters hold once the notice has passed; anybody may call it.
+    /// Makes announced parameters hold once the notice has passed; anybody may call it. From then on they are what the
+    /// oracles' adaptations stay near.
     #[discrim = 13]
     pub fn apply_parameters(ctx: &mut Context<ApplyParameters>) -> Result<()> {
         instructions::apply_parameters::handler(ctx)
@@ -144,5 +145,27 @@ pub mod registry {
     #[discrim = 17]
     pub fn close_node(ctx: &mut Context<CloseNode>) -> Result<()> {
         instructions::close_node::handler(ctx)
+    }
+
+    /// Adapts the weights of the score and the longest wait to what was measured; program `bandwidth` must sign, for a quorum
+    /// of oracles. CAN move a weight by 200 basis points and the wait by a tenth, once in a quarter of the notice. CANNOT
+    /// bring a weight farther than 1,500 basis points, or the wait below half or above double, of what the authority set
+    /// last; nor change anything while it is frozen, or while parameters are announced.
+    #[discrim = 18]
+    pub fn adapt(ctx: &mut Context<Adapt>, arguments: AdaptArguments) -> Result<()> {
+        instructions::adapt::handler(ctx, arguments)
+    }
+
+    /// Keeps the oracles from adapting the ranking, which stays as it is. CAN be done by the guardian. Freezing what is frozen
+    /// already changes nothing and succeeds.
+    #[discrim = 19]
+    pub fn freeze_adaptation(ctx: &mut Context<FreezeAdaptation>) -> Result<()> {
+        instructions::freeze_adaptation::handler(ctx)
+    }
+
+    /// Lets the oracles adapt the ranking again. CANNOT be done by the guardian, who may be a machine.
+    #[discrim = 20]
+    pub fn unfreeze_adaptation(ctx: &mut Context<UnfreezeAdaptation>) -> Result<()> {
+        instructions::unfreeze_adaptation::handler(ctx)
     }
 }

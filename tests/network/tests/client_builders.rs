@@ -156,6 +156,25 @@ fn instructions_that_govern_the_network() {
         &generated::withdraw_announcement(&authority),
     );
     same(&registry::apply_parameters(), &generated::apply_parameters());
+
+    let arguments = lumora_interface::registry::AdaptArguments {
+        weights: [1, 2, 3, 4],
+        max_wait_seconds: 5,
+        reasons: [6, 7],
+        epoch: 8,
+    };
+    same(
+        &registry::adapt(&other, &arguments),
+        &generated::adapt(&other, &arguments),
+    );
+    same(
+        &registry::freeze_adaptation(&other),
+        &generated::freeze_adaptation(&other),
+    );
+    same(
+        &registry::unfreeze_adaptation(&authority),
+        &generated::unfreeze_adaptation(&authority),
+    );
 }
 
 #[test]
@@ -235,6 +254,20 @@ fn bandwidth_instructions() {
     same(&bandwidth::open_epoch(&payer, 9), &generated::open_epoch(&payer, 9));
     same(&bandwidth::draw_seed(9), &generated::draw_seed(9));
     same(&bandwidth::close_epoch(9, &payer), &generated::close_epoch(9, &payer));
+
+    let arguments = lumora_interface::bandwidth::AdaptRankingArguments {
+        digest: [3; 32],
+        weights: [1, 2, 3, 4],
+        max_wait_seconds: 5,
+        reasons: [6, 7],
+        expires_at: 8,
+    };
+    let [_, adapt] = bandwidth::adapt_ranking(&payer, &address(5), 9, &arguments, &[]);
+    same(&adapt, &generated::adapt_ranking(&payer, &address(5), 9, &arguments));
+    same(
+        &bandwidth::close_adaptation(&[3; 32], &payer),
+        &generated::close_adaptation(&[3; 32], &payer),
+    );
 
     let arguments = lumora_interface::bandwidth::CommitBundleArguments {
         root: [3; 32],

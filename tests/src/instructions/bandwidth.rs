@@ -339,3 +339,56 @@ pub fn prove(
         },
     )
 }
+
+/// `bandwidth.adapt_ranking`
+pub fn adapt_ranking(
+    payer: &Address,
+    rent_payer: &Address,
+    epoch: u64,
+    arguments: &bandwidth::AdaptRankingArguments,
+) -> Instruction {
+    let bandwidth::AdaptRankingArguments {
+        digest,
+        weights,
+        max_wait_seconds,
+        reasons,
+        expires_at,
+    } = *arguments;
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::AdaptRanking {
+            payer: *payer,
+            adapter: registry::ADAPTER,
+            network: registry::NETWORK,
+            oracle_set: bandwidth::ORACLE_SET,
+            epoch: bandwidth::epoch_address(epoch).0,
+            adaptation: bandwidth::adaptation_address(&digest).0,
+            rent_payer: *rent_payer,
+            instructions: INSTRUCTIONS_SYSVAR,
+            registry_program: registry::ID,
+            system_program: SYSTEM_PROGRAM,
+        },
+        lumora_bandwidth::instruction::AdaptRanking {
+            arguments: lumora_bandwidth::instructions::AdaptRankingArguments {
+                digest,
+                weights,
+                max_wait_seconds,
+                reasons,
+                expires_at,
+            },
+        },
+    )
+}
+
+/// `bandwidth.close_adaptation`
+pub fn close_adaptation(digest: &[u8; 32], rent_payer: &Address) -> Instruction {
+    build(
+        bandwidth::ID,
+        lumora_bandwidth::accounts::CloseAdaptation {
+            network: registry::NETWORK,
+            adaptation: bandwidth::adaptation_address(digest).0,
+            rent_payer: *rent_payer,
+        },
+        lumora_bandwidth::instruction::CloseAdaptation {},
+    )
+}

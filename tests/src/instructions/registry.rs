@@ -335,3 +335,52 @@ pub fn forward_slash(
     instruction.data.push(bump);
     instruction
 }
+
+/// `registry.adapt`, which `bandwidth` must send: a transaction cannot sign for its adapter.
+pub fn adapt(adapter: &Address, arguments: &registry::AdaptArguments) -> Instruction {
+    let registry::AdaptArguments {
+        weights,
+        max_wait_seconds,
+        reasons,
+        epoch,
+    } = *arguments;
+    build(
+        registry::ID,
+        lumora_registry::accounts::Adapt {
+            adapter: *adapter,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::Adapt {
+            arguments: lumora_registry::instructions::AdaptArguments {
+                weights,
+                max_wait_seconds,
+                reasons,
+                epoch,
+            },
+        },
+    )
+}
+
+/// `registry.freeze_adaptation`
+pub fn freeze_adaptation(caller: &Address) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::FreezeAdaptation {
+            caller: *caller,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::FreezeAdaptation {},
+    )
+}
+
+/// `registry.unfreeze_adaptation`
+pub fn unfreeze_adaptation(authority: &Address) -> Instruction {
+    build(
+        registry::ID,
+        lumora_registry::accounts::UnfreezeAdaptation {
+            authority: *authority,
+            network: registry::NETWORK,
+        },
+        lumora_registry::instruction::UnfreezeAdaptation {},
+    )
+}

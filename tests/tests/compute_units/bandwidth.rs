@@ -172,6 +172,46 @@ fn the_cost_of_a_migration() {
 }
 
 #[test]
+fn the_costs_of_an_adaptation() {
+    // Seven oracles: a quorum is five signatures.
+    let mut world = World::new(7);
+    let (_, node) = world.register("node");
+    let epoch = world.attest_one(&node);
+    let payer = world.payer.pubkey();
+    let oracles: Vec<Keypair> = world.oracles.iter().map(Keypair::insecure_clone).collect();
+    let signers: Vec<&Keypair> = oracles.iter().take(5).collect();
+
+    // An account whose bump takes an average search, as for the other rows.
+    let waiting = (1..=60u32)
+        .map(|wait| world.adaptation(epoch, [4_000, 3_000, 1_000, 2_000], wait))
+        .find(|it| bandwidth::adaptation_address(&it.digest).1 == 254)
+        .expect("one of sixty has this bump");
+    let first = world.adapting(epoch, &waiting, &signers[..1]);
+    let sent = world.must(&first, &[]);
+    measure(
+        "bandwidth",
+        "adapt_ranking",
+        "the first signature, creates the account",
+        &sent,
+        9_000,
+    );
+
+    let arguments = (0..60)
+        .map(|later| {
+            let mut arguments = world.adaptation(epoch, [3_800, 3_200, 1_000, 2_000], 66);
+            arguments.expires_at += later;
+            world.sealed(epoch, arguments)
+        })
+        .find(|it| bandwidth::adaptation_address(&it.digest).1 == 254)
+        .expect("one of sixty has this bump");
+    let quorum = world.adapting(epoch, &arguments, &signers);
+    let sent = world.must(&quorum, &[]);
+    measure("bandwidth", "adapt_ranking", "5 signatures, a quorum", &sent, 9_000);
+    let sent = world.must(&[instructions::close_adaptation(&waiting.digest, &payer)], &[]);
+    measure("bandwidth", "close_adaptation", "", &sent, 1_500);
+}
+
+#[test]
 fn the_cost_of_slashing_a_forger() {
     let (mut world, node, reward) = forger();
     world.attest_reason(&node, Reason::Forged);

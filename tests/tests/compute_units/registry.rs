@@ -73,6 +73,18 @@ fn governing_costs() {
         &authority,
         1_500,
     );
+    row(
+        "freeze_adaptation",
+        instructions::freeze_adaptation(&key),
+        &authority,
+        1_500,
+    );
+    row(
+        "unfreeze_adaptation",
+        instructions::unfreeze_adaptation(&key),
+        &authority,
+        1_500,
+    );
     let announce = || instructions::announce_parameters(&key, &parameters);
     row("announce_parameters", announce(), &authority, 3_000);
     let withdraw = instructions::withdraw_announcement(&key);

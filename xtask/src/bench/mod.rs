@@ -36,6 +36,8 @@ pub(crate) enum Bench {
     Oracle(oracle::Options),
     /// Who gets a shard, in a simulated network of 100,000 nodes (minutes).
     Assignment,
+    /// What adapting the score gains after a shift, in simulated networks of 3,000 nodes (minutes).
+    Adaptation,
     /// Whether honest replicas agree and tampered ones are rejected, on the pages of Rust's documentation (minutes).
     Agreement,
 }
@@ -49,6 +51,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
         Bench::Pob(options) => pob::run(workspace, options),
         Bench::Oracle(options) => oracle::run(workspace, options),
         Bench::Assignment => simulation::assignment(workspace),
+        Bench::Adaptation => simulation::adaptation(workspace),
         Bench::Agreement => simulation::agreement(workspace),
     }
 }

@@ -11,6 +11,10 @@ pub(crate) fn assignment(workspace: &Workspace) -> Result<()> {
     example(workspace, "assignment", &[])
 }
 
+pub(crate) fn adaptation(workspace: &Workspace) -> Result<()> {
+    example(workspace, "adaptation", &[])
+}
+
 pub(crate) fn agreement(workspace: &Workspace) -> Result<()> {
     let pages = PathBuf::from(rustc("--print=sysroot")?).join("share/doc/rust/html");
     ensure!(

@@ -67,11 +67,35 @@ pub struct Parameters {
     pub paused: Vec<&'static str>,
     /// Seconds between announcing figures and their taking effect.
     pub notice_seconds: u32,
+    /// How the oracles have adapted weights and longest wait to what they measured. `/v1/events?name=RankingAdapted` is its history.
+    pub adaptation: Adaptation,
     /// Figures that were announced; `null` when none are.
     pub announced: Option<Announced>,
     /// The figures that hold now.
     #[serde(flatten)]
     pub figures: Figures,
+}
+
+/// How the oracles have adapted weights and longest wait.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Adaptation {
+    /// Adaptations so far.
+    pub count: u32,
+    /// Unix time of the last one; `null` before the first.
+    pub last_at: Option<i64>,
+    /// Whether the authority or the guardian has frozen it.
+    pub frozen: bool,
+    /// What the authority set last: adaptations stay near it.
+    pub base: Base,
+}
+
+/// Weights and longest wait as the authority set them.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Base {
+    /// Weights of bandwidth, proximity, latency and reputation in the score, in basis points.
+    pub weights_bps: [u16; 4],
+    /// Seconds that a node with a score of zero waits before it may claim a shard.
+    pub max_wait_seconds: i64,
 }
 
 /// Figures that replace those that hold now.
@@ -343,11 +367,25 @@ fn parameters(network: &registry::Network) -> Parameters {
         lmr_mint: network.lmr_mint.to_string(),
         paused: paused.collect(),
         notice_seconds: network.notice(),
+        adaptation: adaptation(network),
         announced: network.announcement().map(|(announced, from)| Announced {
             from,
             figures: figures(&announced),
         }),
         figures: figures(&network.parameters()),
+    }
+}
+
+fn adaptation(network: &registry::Network) -> Adaptation {
+    let base = network.base_tuning();
+    Adaptation {
+        count: network.adaptations,
+        last_at: (network.adaptations > 0).then_some(network.adapted_at),
+        frozen: network.adaptation_frozen != 0,
+        base: Base {
+            weights_bps: base.weights().map(|weight| weight.0),
+            max_wait_seconds: base.max_wait.0,
+        },
     }
 }
 

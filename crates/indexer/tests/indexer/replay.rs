@@ -74,6 +74,7 @@ fn histories_have_every_event_of_work_and_trade() {
         "EpochClosed",
         "BondSlashed",
         "RewardsClaimed",
+        "RankingAdapted",
     ] {
         assert!(happened.contains(name), "{name} never happens");
     }
@@ -217,6 +218,11 @@ async fn compare(served: &Served, ledger: &Mutex<Ledger>, ordered: bool) {
         network["parameters"]["announced"]["minimum_bond"],
         json!(expected.minimum_bonds.1)
     );
+    let adaptation = &network["parameters"]["adaptation"];
+    assert_eq!(
+        (&adaptation["count"], &adaptation["base"]["max_wait_seconds"]),
+        (&json!(expected.adapted.0), &json!(expected.adapted.1))
+    );
     assert_eq!(network["oracles"]["active"].as_array().unwrap().len(), 3);
     let regions = served.all("/v1/regions", 1).await;
     let nodes_in_regions: u64 = regions.iter().map(|region| region["nodes"].as_u64().unwrap()).sum();
@@ -358,6 +364,8 @@ struct Expected {
     money: Money,
     /// Now, and as announced.
     minimum_bonds: (String, Option<String>),
+    /// Adaptations, and the longest wait that they started from.
+    adapted: (u32, i64),
     rejected: u64,
     slashed_assignments: u64,
     completions: Vec<i64>,
@@ -453,6 +461,7 @@ impl Expected {
             }),
             money,
             minimum_bonds: (network.minimum_bond.to_string(), announced),
+            adapted: (network.adaptations, network.base_tuning().max_wait.0),
             rejected: ledger.rejected,
             slashed_assignments: ledger.slashed_assignments,
             offered: nodes

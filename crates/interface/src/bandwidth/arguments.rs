@@ -1,6 +1,11 @@
 //! Arguments of the instructions, in the order in which they are serialised (borsh).
 
-use crate::Address;
+use lumora_core::{
+    adaptation::Tuning,
+    units::{Bps, Seconds},
+};
+
+use crate::{Address, registry::AdaptArguments};
 
 /// Declares [`InitializeOraclesArguments`].
 #[macro_export]
@@ -183,6 +188,27 @@ macro_rules! prove_arguments {
     };
 }
 
+/// Declares [`AdaptRankingArguments`].
+#[macro_export]
+macro_rules! adapt_ranking_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `adapt_ranking`: what the oracles signed, less what the chain itself knows.
+        $(#[$attribute])*
+        pub struct AdaptRankingArguments {
+            /// What was signed.
+            pub digest: [u8; 32],
+            /// Weights of bandwidth, proximity, latency and reputation in basis points; they sum to 10,000.
+            pub weights: [u16; 4],
+            /// Seconds that a node with a score of zero waits.
+            pub max_wait_seconds: u32,
+            /// Why: codes of `core::adaptation::WaitReason` and `WeightsReason`.
+            pub reasons: [u8; 2],
+            /// Unix time after which the signatures are void.
+            pub expires_at: i64,
+        }
+    };
+}
+
 plain_arguments!(
     initialize_oracles_arguments,
     add_oracle_arguments,
@@ -193,5 +219,23 @@ plain_arguments!(
     set_minimum_bond_arguments,
     commit_bundle_arguments,
     submit_attestation_arguments,
-    prove_arguments
+    prove_arguments,
+    adapt_ranking_arguments
 );
+
+impl AdaptRankingArguments {
+    /// The tuning that they name, as the rule in `core` takes it.
+    pub fn tuning(&self) -> Tuning {
+        Tuning::new(self.weights.map(Bps), Seconds(i64::from(self.max_wait_seconds)))
+    }
+
+    /// What `registry` is asked for.
+    pub fn adapt(&self, epoch: u64) -> AdaptArguments {
+        AdaptArguments {
+            weights: self.weights,
+            max_wait_seconds: self.max_wait_seconds,
+            reasons: self.reasons,
+            epoch,
+        }
+    }
+}

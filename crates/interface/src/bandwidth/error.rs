@@ -66,6 +66,9 @@ macro_rules! bandwidth_errors {
                 EpochNeeded = "The epoch may still be attested, or is the one attested last: its account must stay",
                 WrongRentPayer = "The rent goes back to whoever paid it: pass that wallet",
                 NothingToMigrate = "The account is not an oracle set of layout 1",
+                EvidenceSuperseded = "The evidence must be the epoch attested last: sign with its figures",
+                WrongAdaptation = "The digest is not of this adaptation of the ranking as it is now: sign anew",
+                AdaptationOpen = "The adaptation may still find its quorum: close it when it has expired or another was made",
             }
         }
     };

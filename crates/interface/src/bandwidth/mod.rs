@@ -1,5 +1,6 @@
 //! Program `bandwidth`: the oracle set, epochs, and Proof-of-Bandwidth attestations.
 
+mod adaptation;
 mod arguments;
 mod attestation;
 mod epoch;
@@ -8,10 +9,11 @@ mod events;
 mod oracle_set;
 pub mod signatures;
 
+pub use adaptation::{AdaptationCount, adaptation};
 pub use arguments::{
-    AddOracleArguments, CommitBundleArguments, DepositOracleBondArguments, InitializeOraclesArguments, ProveArguments,
-    RemoveOracleArguments, SetMinimumBondArguments, SubmitAttestationArguments, UpdateOracleArguments,
-    WithdrawOracleBondArguments,
+    AdaptRankingArguments, AddOracleArguments, CommitBundleArguments, DepositOracleBondArguments,
+    InitializeOraclesArguments, ProveArguments, RemoveOracleArguments, SetMinimumBondArguments,
+    SubmitAttestationArguments, UpdateOracleArguments, WithdrawOracleBondArguments,
 };
 pub use attestation::Attestation;
 pub use epoch::{Epoch, VOID};
@@ -22,6 +24,8 @@ pub use events::{
     OracleSetMigrated, OracleUpdated, SeedDrawn, SeedPostponed,
 };
 pub use oracle_set::{ORACLE_SET_SPACE_V1, ORACLE_SET_VERSION, OracleSet, migrated};
+
+use lumora_core::hash::Hash;
 
 use crate::Address;
 
@@ -45,6 +49,8 @@ pub mod seed {
     pub const EPOCH: &[u8] = b"epoch";
     /// An [`Attestation`](super::Attestation); followed by the address of the node's account.
     pub const ATTESTATION: &[u8] = b"attestation";
+    /// An [`AdaptationCount`](super::AdaptationCount); followed by what is signed.
+    pub const ADAPTATION: &[u8] = b"adaptation";
     /// The token account that holds the oracles' bonds.
     pub const BOND: &[u8] = b"bond";
 }
@@ -67,6 +73,8 @@ instructions! {
     CLOSE_EPOCH = 14, close_epoch;
     MIGRATE_ORACLE_SET = 15, migrate_oracle_set;
     SET_MINIMUM_BOND = 16, set_minimum_bond;
+    ADAPT_RANKING = 17, adapt_ranking;
+    CLOSE_ADAPTATION = 18, close_adaptation;
 }
 
 /// Values of an element of [`OracleSet::states`].
@@ -99,6 +107,11 @@ pub fn attestation_address(node: &Address) -> (Address, u8) {
     Address::find_program_address(&[seed::ATTESTATION, node.as_ref()], &ID)
 }
 
+/// Address and bump of the [`AdaptationCount`] of the adaptation that is signed as `digest`.
+pub fn adaptation_address(digest: &Hash) -> (Address, u8) {
+    Address::find_program_address(&[seed::ADAPTATION, digest], &ID)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +124,14 @@ mod tests {
 
     #[test]
     fn discriminators_are_those_the_framework_computes() {
-        assert_discriminators!("account", crate::Account, OracleSet, Epoch, Attestation);
+        assert_discriminators!(
+            "account",
+            crate::Account,
+            OracleSet,
+            Epoch,
+            Attestation,
+            AdaptationCount
+        );
         assert_discriminators!(
             "event",
             crate::Event,

@@ -1,5 +1,10 @@
 //! Arguments of the instructions, in the order in which they are serialised (borsh).
 
+use lumora_core::{
+    adaptation::Tuning,
+    units::{Bps, Seconds},
+};
+
 use super::NetworkParameters;
 use crate::Address;
 
@@ -131,9 +136,36 @@ macro_rules! deposit_bond_arguments {
     };
 }
 
+/// Declares [`AdaptArguments`].
+#[macro_export]
+macro_rules! adapt_arguments {
+    ($(#[$attribute:meta])*) => {
+        /// Arguments of `adapt`: what a quorum of oracles agreed on.
+        $(#[$attribute])*
+        pub struct AdaptArguments {
+            /// Weights of bandwidth, proximity, latency and reputation in basis points; they sum to 10,000.
+            pub weights: [u16; 4],
+            /// Seconds that a node with a score of zero waits.
+            pub max_wait_seconds: u32,
+            /// Why: codes of `core::adaptation::WaitReason` and `WeightsReason`.
+            pub reasons: [u8; 2],
+            /// The epoch in which the figures were measured.
+            pub epoch: u64,
+        }
+    };
+}
+
 plain_arguments!(
     initialize_registry_arguments,
     register_node_arguments,
     update_node_arguments,
-    deposit_bond_arguments
+    deposit_bond_arguments,
+    adapt_arguments
 );
+
+impl AdaptArguments {
+    /// The tuning that they name, as the rule in `core` takes it.
+    pub fn tuning(&self) -> Tuning {
+        Tuning::new(self.weights.map(Bps), Seconds(i64::from(self.max_wait_seconds)))
+    }
+}

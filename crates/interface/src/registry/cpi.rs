@@ -9,7 +9,7 @@ use anchor_lang::{
     },
 };
 
-use super::{ID, instruction, seed};
+use super::{AdaptArguments, ID, instruction, seed};
 
 /// Accounts of `slash`, in the order in which the program takes them.
 ///
@@ -108,6 +108,49 @@ fn call(accounts: &Slash<'_>, data: &[u8], [reporter, injured]: [bool; 2], bump:
                 program_id: &ID,
                 accounts: &metas,
                 data,
+            },
+            &views,
+            &[CpiSigner::from(&seeds)],
+        )
+    }
+}
+
+/// Has the ranking adapted, signing as the adapter of the calling program, whose bump is `bump`. `registry` holds what a
+/// quorum wants against bounds of its own, and refuses by name.
+///
+/// `network`, which is written, may be held as the framework's `Account`; no other reference into its data may be alive.
+#[inline(never)]
+#[allow(
+    unsafe_code,
+    reason = "the framework's borrow marks are for Rust references, and none is alive here"
+)]
+pub fn adapt(adapter: &AccountView, network: &AccountView, arguments: &AdaptArguments, bump: u8) {
+    let mut data = [0; 23];
+    data[0] = instruction::ADAPT;
+    for (bytes, weight) in data[1..9].chunks_exact_mut(2).zip(arguments.weights) {
+        bytes.copy_from_slice(&weight.to_le_bytes());
+    }
+    data[9..13].copy_from_slice(&arguments.max_wait_seconds.to_le_bytes());
+    data[13..15].copy_from_slice(&arguments.reasons);
+    data[15..].copy_from_slice(&arguments.epoch.to_le_bytes());
+    let metas = [
+        InstructionAccount::readonly_signer(adapter.address()),
+        InstructionAccount::writable(network.address()),
+    ];
+    let views = [adapter, network].map(CpiAccount::from);
+    let seeds = [
+        CpiSeed::from(seed::ADAPTER),
+        CpiSeed::from(core::slice::from_ref(&bump)),
+    ];
+    // SAFETY: the accounts are those of `metas`, in their order. What `registry` writes is read through raw pointers by
+    // the framework's wrappers, and no reference into it is alive during the call. A failure ends the instruction, so
+    // there is no result to look at.
+    unsafe {
+        invoke_signed_unchecked(
+            &InstructionView {
+                program_id: &ID,
+                accounts: &metas,
+                data: &data,
             },
             &views,
             &[CpiSigner::from(&seeds)],

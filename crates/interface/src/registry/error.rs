@@ -50,6 +50,14 @@ macro_rules! registry_errors {
                 SlashTooLarge = "One slash takes at most the bond of a shard or of a node, whichever is larger: ask for less",
                 BondHeld = "The node still has a bond: ask all of it back, and close the node when it is due",
                 WrongRentPayer = "The rent goes back to who paid it: pass the address that the node names",
+                NotAdapter = "Only the program of the oracles may adapt the ranking, for a quorum of them",
+                AdaptationFrozen = "Adaptation is frozen: the network's authority can allow it again",
+                AdaptationAnnounced = "Parameters are announced: the ranking stays as it is until they are applied or withdrawn",
+                AdaptationCooling = "The ranking was adapted a short while ago: try again when a quarter of the notice has passed since",
+                AdaptationEvidence = "The ranking was adapted after that epoch: take the figures of a later one",
+                AdaptationNothing = "An adaptation must change a weight or the wait",
+                AdaptationStep = "A weight may move by 200 basis points at once, the longest wait by a tenth of itself or a second",
+                AdaptationReach = "A weight may be at most 1,500 basis points from what the authority set, the wait half to double of it",
             }
         }
     };

@@ -316,6 +316,56 @@ macro_rules! node_closed_event {
     };
 }
 
+/// Declares [`RankingAdapted`].
+#[macro_export]
+macro_rules! ranking_adapted_event {
+    ($(#[$attribute:meta])*) => {
+        /// A quorum of oracles adapted who may take a shard, and from when, to what was measured.
+        $(#[$attribute])*
+        pub struct RankingAdapted {
+            /// Layout version.
+            pub version: u8,
+            /// Why the wait is what it is: a code of `core::adaptation::WaitReason`.
+            pub wait_reason: u8,
+            /// Why the weights are what they are: a code of `core::adaptation::WeightsReason`.
+            pub weights_reason: u8,
+            /// Zero.
+            pub _padding: u8,
+            /// Adaptations of the network up to and with this one.
+            pub adaptations: u32,
+            /// The epoch in which the figures were measured.
+            pub epoch: u64,
+            /// Weights of bandwidth, proximity, latency and reputation before, in basis points.
+            pub from_weights: [u16; 4],
+            /// The same from now on.
+            pub to_weights: [u16; 4],
+            /// Longest wait before, in seconds.
+            pub from_max_wait_seconds: u32,
+            /// The same from now on.
+            pub to_max_wait_seconds: u32,
+        }
+    };
+}
+
+/// Declares [`AdaptationFreezeChanged`].
+#[macro_export]
+macro_rules! adaptation_freeze_changed_event {
+    ($(#[$attribute:meta])*) => {
+        /// The oracles may not adapt the ranking any more, or may again.
+        $(#[$attribute])*
+        pub struct AdaptationFreezeChanged {
+            /// Layout version.
+            pub version: u8,
+            /// 1 if it is frozen now.
+            pub frozen: u8,
+            /// Zero.
+            pub _padding: [u8; 6],
+            /// Who asked for it.
+            pub by: Address,
+        }
+    };
+}
+
 network_initialized_event!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
 node_registered_event!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
 node_updated_event!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
@@ -331,6 +381,8 @@ unbond_requested_event!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Po
 bond_withdrawn_event!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
 bond_slashed_event!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
 node_closed_event!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
+ranking_adapted_event!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
+adaptation_freeze_changed_event!(#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)] #[repr(C)]);
 event!(NetworkInitialized, discriminator = [248, 98, 167, 253, 2, 186, 222, 90]);
 event!(NodeRegistered, discriminator = [15, 57, 183, 59, 93, 55, 157, 195]);
 event!(NodeUpdated, discriminator = [3, 8, 87, 251, 118, 64, 24, 70]);
@@ -355,3 +407,8 @@ event!(UnbondRequested, discriminator = [237, 10, 226, 141, 212, 122, 234, 197])
 event!(BondWithdrawn, discriminator = [111, 192, 154, 231, 58, 115, 130, 103]);
 event!(BondSlashed, discriminator = [59, 7, 252, 195, 234, 156, 42, 54]);
 event!(NodeClosed, discriminator = [191, 85, 142, 188, 15, 189, 76, 109]);
+event!(RankingAdapted, discriminator = [23, 216, 73, 204, 53, 85, 93, 212]);
+event!(
+    AdaptationFreezeChanged,
+    discriminator = [171, 188, 230, 92, 234, 24, 9, 31]
+);

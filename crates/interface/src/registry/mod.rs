@@ -8,12 +8,14 @@ mod events;
 mod network;
 mod node;
 
-pub use arguments::{DepositBondArguments, InitializeRegistryArguments, RegisterNodeArguments, UpdateNodeArguments};
+pub use arguments::{
+    AdaptArguments, DepositBondArguments, InitializeRegistryArguments, RegisterNodeArguments, UpdateNodeArguments,
+};
 pub use error::RegistryError;
 pub use events::{
-    AnnouncementWithdrawn, AuthorityChanged, AuthorityProposed, BondDeposited, BondSlashed, BondWithdrawn,
-    GuardianChanged, NetworkInitialized, NodeClosed, NodeRegistered, NodeUpdated, ParametersAnnounced,
-    ParametersApplied, PauseChanged, UnbondRequested,
+    AdaptationFreezeChanged, AnnouncementWithdrawn, AuthorityChanged, AuthorityProposed, BondDeposited, BondSlashed,
+    BondWithdrawn, GuardianChanged, NetworkInitialized, NodeClosed, NodeRegistered, NodeUpdated, ParametersAnnounced,
+    ParametersApplied, PauseChanged, RankingAdapted, UnbondRequested,
 };
 pub use network::{Network, NetworkParameters};
 pub use node::Node;
@@ -34,6 +36,9 @@ pub const SLASHERS: [Address; 2] = [
     Address::from_str_const("5xWst1sMiG4msmyb129AfEsYYpr78fJVxamEAhM9gpJb"),
     Address::from_str_const("94k6yyzFgD7F8CYd5xHfi2e55kfhbqvk4qouDrpmfmqP"),
 ];
+
+/// Who may adapt the ranking: the address derived from [`seed::ADAPTER`] in `bandwidth`.
+pub const ADAPTER: Address = Address::from_str_const("7zddjHxKPMFJm6FLAGHsKGA6fATkieXQnXo3YDFbXpYa");
 
 /// Account of the loader that names who may upgrade the program: it may create the network, nobody else.
 pub const PROGRAM_DATA: Address = Address::from_str_const("6GCaoLUy8sL5UvPZwxzSK2jd2saHia6AVmW8JwN58Q89");
@@ -60,6 +65,8 @@ pub mod seed {
     pub const BOND: &[u8] = b"bond";
     /// Under which `tasks` and `bandwidth` sign when they slash a bond.
     pub const SLASHER: &[u8] = b"slasher";
+    /// Under which `bandwidth` signs when a quorum of oracles adapts the ranking.
+    pub const ADAPTER: &[u8] = b"adapter";
 }
 
 instructions! {
@@ -81,6 +88,9 @@ instructions! {
     WITHDRAW_BOND = 15, withdraw_bond;
     SLASH = 16, slash;
     CLOSE_NODE = 17, close_node;
+    ADAPT = 18, adapt;
+    FREEZE_ADAPTATION = 19, freeze_adaptation;
+    UNFREEZE_ADAPTATION = 20, unfreeze_adaptation;
 }
 
 /// Bits of [`Network::paused`]: what new commitments are stopped. Exits are never stopped.
@@ -119,6 +129,7 @@ mod tests {
         assert_eq!(BOND_VAULT, derived(seed::BOND, &ID));
         assert_eq!(SLASHERS[0], derived(seed::SLASHER, &crate::tasks::ID));
         assert_eq!(SLASHERS[1], derived(seed::SLASHER, &crate::bandwidth::ID));
+        assert_eq!(ADAPTER, derived(seed::ADAPTER, &crate::bandwidth::ID));
         let program_data = Address::find_program_address(&[ID.as_ref()], &UPGRADEABLE_LOADER).0;
         assert_eq!(PROGRAM_DATA, program_data);
     }
@@ -143,7 +154,9 @@ mod tests {
             UnbondRequested,
             BondWithdrawn,
             BondSlashed,
-            NodeClosed
+            NodeClosed,
+            RankingAdapted,
+            AdaptationFreezeChanged
         );
     }
 }

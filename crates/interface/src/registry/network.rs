@@ -1,6 +1,8 @@
 //! The one account that configures the network.
 
 use lumora_core::{
+    adaptation::{self, Tuning},
+    hash::Hash,
     parameters::{self, Ranking},
     score::{Scoring, Weights},
     units::{Bps, Kbps, Kilometres, Lmr, Micros, Seconds},
@@ -125,8 +127,23 @@ macro_rules! network_account {
             /// Seconds between announcing parameters and their taking effect; zero, in networks that were created without
             /// one, counts as a day.
             pub notice_seconds: u32,
+            /// How often the oracles adapted the ranking, in the life of the network.
+            pub adaptations: u32,
+            /// Unix time of the last adaptation; zero before the first.
+            pub adapted_at: i64,
+            /// Weights from which the oracles' adaptations started, in basis points: those that the authority set last. Zero
+            /// while there was none since; then they are the weights that hold.
+            pub base_weights: [u16; 4],
+            /// Longest wait, in seconds, from which they started; it has a meaning only where `base_weights` are not zero.
+            pub base_max_wait_seconds: u32,
+            /// 1 while the oracles may not adapt anything.
+            pub adaptation_frozen: u8,
+            /// Zero.
+            pub _padding_3: [u8; 3],
+            /// The first epoch whose figures may be evidence for the next adaptation.
+            pub adaptable_from: u64,
             /// Room for later fields; zero.
-            pub _reserved: [u8; 188],
+            pub _reserved: [u8; 152],
         }
     };
 }
@@ -235,6 +252,38 @@ impl Network {
         }
     }
 
+    /// The part of the parameters that the oracles may adapt, as it holds now.
+    pub fn tuning(&self) -> Tuning {
+        Tuning::of(&self.parameters().rules().ranking)
+    }
+
+    /// The same as the authority set it last: adaptations stay near it.
+    pub fn base_tuning(&self) -> Tuning {
+        if self.base_weights == [0; 4] {
+            return self.tuning();
+        }
+        Tuning::new(
+            self.base_weights.map(Bps),
+            Seconds(i64::from(self.base_max_wait_seconds)),
+        )
+    }
+
+    /// Hash of the ranking that holds now: what an adaptation starts from.
+    pub fn ranking_hash(&self) -> Hash {
+        adaptation::ranking_hash(&self.parameters().rules().ranking)
+    }
+
+    /// Unix time from which the oracles may adapt the ranking, as far as the last adaptation is concerned.
+    pub fn adaptable_at(&self) -> i64 {
+        match self.adaptations {
+            0 => 0,
+            _ => {
+                let pause = adaptation::cool_down(Seconds(i64::from(self.notice())));
+                self.adapted_at.saturating_add(pause.0)
+            }
+        }
+    }
+
     /// The parameters of the score as the rule in `core` takes them.
     pub fn scoring(&self) -> Scoring {
         self.parameters().rules().ranking.scoring
@@ -281,5 +330,22 @@ mod tests {
         assert_eq!(network.parameters(), parameters);
         assert_eq!(network.scoring(), parameters.rules().ranking.scoring);
         assert_eq!(network.announcement(), None);
+    }
+
+    #[test]
+    fn a_network_that_was_never_adapted_is_its_own_base() {
+        let mut network = Network::zeroed();
+        network.set_parameters(&NetworkParameters {
+            weights: [1, 2, 3, 4],
+            max_wait_seconds: 5,
+            ..NetworkParameters::zeroed()
+        });
+        assert_eq!(network.base_tuning(), network.tuning());
+        assert_eq!(network.adaptable_at(), 0);
+        network.base_weights = [4, 3, 2, 1];
+        network.base_max_wait_seconds = 6;
+        assert_eq!(network.base_tuning(), Tuning::new([4, 3, 2, 1].map(Bps), Seconds(6)));
+        (network.adaptations, network.adapted_at) = (1, 1_000);
+        assert_eq!(network.adaptable_at(), 1_000 + 86_400 / 4);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+pub use plotters::chart::SeriesLabelPosition as Legend;
 use plotters::{
     chart::{ChartBuilder, SeriesLabelPosition},
     drawing::IntoDrawingArea as _,
@@ -26,8 +27,8 @@ const COLOURS: [RGBColor; 4] = [
     RGBColor(204, 121, 167),
 ];
 
-/// Draws lines of percentages over what `axes[0]` names.
-pub fn draw(file: &Path, title: &str, axes: [&str; 2], lines: &[Line]) -> Result<()> {
+/// Draws lines of percentages, or of larger figures, over what `axes[0]` names.
+pub fn draw(file: &Path, title: &str, axes: [&str; 2], legend: SeriesLabelPosition, lines: &[Line]) -> Result<()> {
     let failed = |error: &dyn std::fmt::Display| anyhow!("cannot draw {}: {error}", file.display());
     let area = SVGBackend::new(file, (900, 540)).into_drawing_area();
     area.fill(&WHITE).map_err(|error| failed(&error))?;
@@ -36,12 +37,18 @@ pub fn draw(file: &Path, title: &str, axes: [&str; 2], lines: &[Line]) -> Result
         .flat_map(|line| &line.points)
         .map(|(x, _)| *x)
         .fold(0.0, f64::max);
+    // Shares fill the whole of a hundred; other figures what they need.
+    let highest = lines
+        .iter()
+        .flat_map(|line| &line.points)
+        .map(|(_, y)| *y)
+        .fold(100.0, f64::max);
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 18))
         .margin(16)
         .x_label_area_size(44)
         .y_label_area_size(56)
-        .build_cartesian_2d(0.0..widest, 0.0..100.0)
+        .build_cartesian_2d(0.0..widest, 0.0..highest)
         .map_err(|error| failed(&error))?;
     chart
         .configure_mesh()
@@ -59,7 +66,7 @@ pub fn draw(file: &Path, title: &str, axes: [&str; 2], lines: &[Line]) -> Result
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::MiddleRight)
+        .position(legend)
         .background_style(WHITE.mix(0.9))
         .border_style(BLACK)
         .draw()

@@ -1,10 +1,19 @@
 //! Claims: who has room, what is sent, what comes first, and who sees it.
 
+use lumora_core::{
+    adaptation::Claim as Observation,
+    units::{Bps, Seconds},
+};
 use rand::RngExt;
 use rand_distr::Distribution;
 
 use super::{Claim, Event, Holder, Millis, REST, SECOND, ShardId, Simulation};
 use crate::figures::Claimed;
+
+/// Whole seconds, as the chain shows them.
+fn seconds(millis: Millis) -> Seconds {
+    Seconds((millis / SECOND) as i64)
+}
 
 impl Simulation<'_> {
     /// Shards that a node may claim now.
@@ -52,6 +61,8 @@ impl Simulation<'_> {
         let (from, to) = self.settings.seeing_ms;
         let seen = self.now + Millis::from(self.draws.rng.random_range(from..=to));
         let work = (self.draws.work.sample(&mut self.draws.rng) * SECOND as f64) as Millis;
+        let target = self.openings[claim.id.opening as usize].target;
+        let work = work + (self.settings.trips * self.network.round_trip(claim.node, target)) as Millis;
         let opening = &mut self.openings[claim.id.opening as usize];
         let it = &mut opening.shards[claim.id.shard as usize];
         it.rivals.retain(|(_, rival)| *rival != claim.node);
@@ -61,6 +72,18 @@ impl Simulation<'_> {
             self.at(seen, Event::Refused(claim.node));
             return;
         }
+        let after = self.now - opening.opened_at as u64 * SECOND;
+        let observed = opening.counted.then(|| {
+            let held_back = Bps(claim.score).complement().of(u64::from(self.settings.max_wait));
+            self.recorder.observe(Observation {
+                node: claim.node,
+                distance: self.network.distance(claim.node, target),
+                waited: seconds(after),
+                held_back: Seconds(held_back as i64),
+                worked: Some(seconds(work)),
+                completed: None,
+            })
+        });
         it.taken |= 1 << claim.replica;
         it.holders.push(Holder {
             node: claim.node,
@@ -68,6 +91,7 @@ impl Simulation<'_> {
             since: self.now,
             ready: self.now + work,
             gone: false,
+            observed: observed.flatten(),
         });
         for rival in &it.rivals {
             claim.best = claim.best.max(*rival);
@@ -75,10 +99,9 @@ impl Simulation<'_> {
         let complete = it.holders.len() == usize::from(self.settings.replicas);
         let ready = it.holders.iter().map(|holder| holder.ready).max().unwrap_or(self.now);
         let any_gone = it.holders.iter().any(|holder| holder.gone);
-        let target = opening.target;
         if opening.counted {
             self.recorder.claimed(&Claimed {
-                after: self.now - opening.opened_at as u64 * SECOND,
+                after,
                 short_by: claim.best.0 - claim.score,
                 distance: self.network.distance(claim.node, target).0,
                 best_distance: self.network.distance(claim.best.1, target).0,

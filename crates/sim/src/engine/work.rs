@@ -15,6 +15,7 @@ impl Simulation<'_> {
         }
         let holders = std::mem::take(&mut it.holders);
         for holder in holders {
+            self.recorder.completed(holder.observed, (now - holder.since) / SECOND);
             self.account(holder.node);
             let state = &mut self.states[holder.node as usize];
             state.active -= 1;

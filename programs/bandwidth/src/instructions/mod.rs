@@ -1,6 +1,8 @@
 //! One file per instruction: its accounts, its checks, its effect.
 
+pub mod adapt_ranking;
 pub mod add_oracle;
+pub mod close_adaptation;
 pub mod close_epoch;
 pub mod commit_bundle;
 pub mod create_oracle_vault;
@@ -18,7 +20,9 @@ pub mod submit_attestation;
 pub mod update_oracle;
 pub mod withdraw_oracle_bond;
 
+pub use adapt_ranking::*;
 pub use add_oracle::*;
+pub use close_adaptation::*;
 pub use close_epoch::*;
 pub use commit_bundle::*;
 pub use create_oracle_vault::*;

@@ -21,6 +21,7 @@ pub(crate) fn handler(ctx: &mut Context<ApplyParameters>) -> Result<()> {
     // Once more: the program may have been upgraded since, with closer bounds.
     network.admit(&parameters)?;
     network.set_parameters(&parameters);
+    network.rebase();
     network.clear_announcement();
     network.changed_at = now;
     network.invariant()?;

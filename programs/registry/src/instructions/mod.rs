@@ -1,11 +1,13 @@
 //! One file per instruction: its accounts, its checks, its effect.
 
 pub mod accept_authority;
+pub mod adapt;
 pub mod announce_parameters;
 pub mod apply_parameters;
 pub mod close_node;
 pub mod create_vault;
 pub mod deposit_bond;
+pub mod freeze_adaptation;
 pub mod initialize;
 pub mod pause;
 pub mod propose_authority;
@@ -14,17 +16,20 @@ pub mod renounce_authority;
 pub mod request_unbond;
 pub mod set_guardian;
 pub mod slash;
+pub mod unfreeze_adaptation;
 pub mod unpause;
 pub mod update_node;
 pub mod withdraw_announcement;
 pub mod withdraw_bond;
 
 pub use accept_authority::*;
+pub use adapt::*;
 pub use announce_parameters::*;
 pub use apply_parameters::*;
 pub use close_node::*;
 pub use create_vault::*;
 pub use deposit_bond::*;
+pub use freeze_adaptation::*;
 pub use initialize::*;
 pub use pause::*;
 pub use propose_authority::*;
@@ -33,6 +38,7 @@ pub use renounce_authority::*;
 pub use request_unbond::*;
 pub use set_guardian::*;
 pub use slash::*;
+pub use unfreeze_adaptation::*;
 pub use unpause::*;
 pub use update_node::*;
 pub use withdraw_announcement::*;

@@ -7,7 +7,7 @@ use lumora_interface::{
     tokens::{self, Payment},
 };
 
-use crate::{constants::NETWORK, error::RegistryError};
+use crate::{constants::NETWORK, error::RegistryError, instructions::AdaptArguments};
 
 lumora_interface::network_parameters!(
     #[derive(AnchorSerialize, AnchorDeserialize, IdlType, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
@@ -27,6 +27,35 @@ impl Network {
     pub fn set_parameters(&mut self, parameters: &NetworkParameters) {
         let network: &mut interface::Network = bytemuck::cast_mut(self);
         network.set_parameters(bytemuck::cast_ref(parameters));
+    }
+
+    /// Makes the tuning hold that a quorum of oracles agreed on, if it is one small step away and near the base.
+    pub fn adapt(&mut self, arguments: &AdaptArguments, now: i64) -> Result<()> {
+        let arguments: &interface::AdaptArguments = &arguments.plain();
+        let (from, base, to) = (self.plain().tuning(), self.plain().base_tuning(), arguments.tuning());
+        from.admit(&base, &to).map_err(RegistryError::from)?;
+        if self.base_weights == [0; 4] {
+            let parameters = self.plain().parameters();
+            self.base_weights = parameters.weights;
+            self.base_max_wait_seconds = parameters.max_wait_seconds;
+        }
+        [
+            self.weight_bandwidth,
+            self.weight_proximity,
+            self.weight_latency,
+            self.weight_reputation,
+        ] = arguments.weights;
+        self.max_wait_seconds = arguments.max_wait_seconds;
+        self.adaptations = self.adaptations.checked_add(1).ok_or(RegistryError::Overflow)?;
+        self.adaptable_from = arguments.epoch.checked_add(1).ok_or(RegistryError::Overflow)?;
+        self.adapted_at = now;
+        Ok(())
+    }
+
+    /// Makes what holds now the base of adaptations: the authority has just set it.
+    pub fn rebase(&mut self) {
+        self.base_weights = [0; 4];
+        self.base_max_wait_seconds = 0;
     }
 
     /// Must hold after every change of parameters: weights that sum to one, shares and times within their ranges, divisors
@@ -70,6 +99,18 @@ impl Network {
     pub fn clear_announcement(&mut self) -> i64 {
         self.announced = bytemuck::Zeroable::zeroed();
         core::mem::take(&mut self.announced_for)
+    }
+}
+
+impl AdaptArguments {
+    /// The same arguments as everybody else sees them.
+    fn plain(&self) -> interface::AdaptArguments {
+        interface::AdaptArguments {
+            weights: self.weights,
+            max_wait_seconds: self.max_wait_seconds,
+            reasons: self.reasons,
+            epoch: self.epoch,
+        }
     }
 }
 

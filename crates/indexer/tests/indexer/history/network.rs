@@ -8,7 +8,8 @@ use lumora_interface::{
         SeedDrawn, SeedPostponed, epoch_state,
     },
     registry::{
-        self, BondDeposited, Network, Node, NodeRegistered, NodeUpdated, ParametersAnnounced, ParametersApplied, status,
+        self, BondDeposited, Network, Node, NodeRegistered, NodeUpdated, ParametersAnnounced, ParametersApplied,
+        RankingAdapted, status,
     },
     rewards::{self, Emission, EpochFunded, Reward, RewardClaimed, RewardsClaimed},
 };
@@ -295,11 +296,12 @@ impl Author {
         draft.write(ledger, address, &epoch, &[]);
     }
 
-    /// Announces other parameters, or applies those that were announced.
+    /// Announces other parameters, applies those that were announced, or adapts the ranking.
     pub(super) fn parameters(&mut self, ledger: &mut Ledger, draft: &mut Draft) {
         let mut network: Network = ledger.get(&registry::NETWORK).expect("it was initialised");
         if let Some((parameters, _)) = network.announcement() {
             network.set_parameters(&parameters);
+            (network.base_weights, network.base_max_wait_seconds) = ([0; 4], 0);
             network.announced_for = 0;
             network.announced = Zeroable::zeroed();
             draft.event(
@@ -310,6 +312,8 @@ impl Author {
                     ..ParametersApplied::zeroed()
                 },
             );
+        } else if network.base_weights == [0; 4] {
+            self.adapt(ledger, draft, &mut network);
         } else {
             network.announced = network.parameters();
             network.announced.minimum_bond = self.random.random_range(1..10_000_000);
@@ -325,6 +329,29 @@ impl Author {
             );
         }
         draft.write(ledger, registry::NETWORK, &network, &[]);
+    }
+
+    fn adapt(&mut self, ledger: &Ledger, draft: &mut Draft, network: &mut Network) {
+        let before = network.parameters();
+        if network.base_weights == [0; 4] {
+            (network.base_weights, network.base_max_wait_seconds) = (before.weights, before.max_wait_seconds);
+        }
+        network.max_wait_seconds += 1;
+        network.adaptations += 1;
+        network.adapted_at = ledger.now();
+        draft.event(
+            registry::ID,
+            RankingAdapted {
+                version: 1,
+                wait_reason: 2,
+                adaptations: network.adaptations,
+                from_weights: before.weights,
+                to_weights: before.weights,
+                from_max_wait_seconds: before.max_wait_seconds,
+                to_max_wait_seconds: network.max_wait_seconds,
+                ..RankingAdapted::zeroed()
+            },
+        );
     }
 
     /// Pays one node, or several at once.
