@@ -13,6 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lumora_client::Connection;
+use lumora_core::reputation;
+use lumora_interface::{bandwidth::Attestation, tasks::Work};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(420);
@@ -96,6 +99,34 @@ impl Network {
                 return;
             }
             assert!(started.elapsed() < PATIENCE, "{name:?}: {}", complaint(&output));
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    /// Until a node's attested reputation is below what its assignments alone would give. The oracles take it from the ratings
+    /// of what was made of its work.
+    fn until_ratings_cost_reputation(&self) {
+        let connection = Connection::new(self.told("LUMORA_RPC_URL")).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let started = Instant::now();
+        let mut latest = None;
+        loop {
+            let (attested, works) = runtime.block_on(async {
+                let works = connection.fetch_all::<Work>(&[]).await.unwrap();
+                (connection.fetch_all::<Attestation>(&[]).await.unwrap(), works)
+            });
+            // Nobody works meanwhile, so that an epoch that began after this one was attested has these outcomes.
+            let from = *latest.get_or_insert(attested.iter().map(|(_, it)| it.epoch).max().unwrap_or(0)) + 2;
+            let is_marred = |work: &Work| {
+                let without = reputation::from_outcomes(work.completed, work.failed, work.expired, 0).0;
+                let is_less =
+                    |it: &Attestation| it.node == work.node && it.epoch >= from && it.reputation_bps < without;
+                attested.iter().any(|(_, it)| is_less(it))
+            };
+            if works.iter().any(|(_, work)| is_marred(work)) {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{attested:?} {works:?}");
             std::thread::sleep(Duration::from_secs(1));
         }
     }
@@ -284,6 +315,10 @@ impl Case<'_> {
             store,
         ];
         let received = network.dataset("buy", &[copy.as_slice(), &["--out", &bought]].concat());
+        let (again, other) = (self.path("again.jsonl"), self.path("again.secret"));
+        let second = ["--key", self.buyer, "--listing", &listing, "--index", "1"];
+        let files = ["--secret", &other, "--store", store, "--out", &again];
+        network.dataset("buy", &[second.as_slice(), &files].concat());
         drop(serving);
         for count in ["rows", "rows_verified", "rows_from_settled_shards"] {
             assert_eq!(received[count], rows, "{received}");
@@ -301,7 +336,10 @@ impl Case<'_> {
         fs::write(&bought, forged).unwrap();
         network.refused(["dataset", "verify"], &[copy.as_slice(), &["--file", &bought]].concat());
         let by_buyer = ["--key", self.buyer, "--listing", &listing];
-        network.dataset("rate", &[by_buyer.as_slice(), &["--rating", "5"]].concat());
+        for purchase in [by_buyer.as_slice(), &second] {
+            network.dataset("rate", &[purchase, &["--rating", "1"]].concat());
+        }
+        network.until_ratings_cost_reputation();
         let late = network.refused(["dataset", "refund"], &by_buyer);
         assert!(late.contains("NotOpen"), "{late}");
 
@@ -313,8 +351,8 @@ impl Case<'_> {
         let early = network.refused(["dataset", "close"], &by_seller);
         assert!(early.contains("37 days") || early.contains("rate"), "{early}");
         let other = self.path("other.secret");
-        let second = ["--secret", &other, "--store", store, "--index", "1", "--out", &bought];
-        let refused = network.refused(["dataset", "buy"], &[by_buyer.as_slice(), &second].concat());
+        let third = ["--secret", &other, "--store", store, "--index", "2", "--out", &bought];
+        let refused = network.refused(["dataset", "buy"], &[by_buyer.as_slice(), &third].concat());
         assert!(refused.contains("ListingWithdrawn"), "{refused}");
     }
 

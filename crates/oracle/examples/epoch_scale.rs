@@ -153,6 +153,7 @@ fn measured(oracle: &Keypair, member: u8, number: u32) -> (SignedReceipt, Sighti
         completed: 10,
         failed: 0,
         expired: 0,
+        marred: 0,
     };
     (signed, sighting)
 }

@@ -82,6 +82,8 @@ pub struct NodeFacts {
     pub failed: u64,
     /// Assignments that ran out of time.
     pub expired: u64,
+    /// What buyers' ratings take off, in parts of 10,000 of a shard; see `core::reputation`.
+    pub marred: u64,
 }
 
 /// A receipt that passed every check, less what is not needed any more.
@@ -275,7 +277,7 @@ fn figures(
     let rounds = rounds(rules, used, node, &measured);
     let uptime = Bps::ratio(u64::from(rounds.answered), u64::from(rounds.counted));
     let facts = facts.copied().unwrap_or_default();
-    let reputation = reputation::from_outcomes(facts.completed, facts.failed, facts.expired);
+    let reputation = reputation::from_outcomes(facts.completed, facts.failed, facts.expired, facts.marred);
     let nothing = |reason| Figures {
         facts,
         network: None,

@@ -14,7 +14,7 @@ use solana_signature::Signature;
 use solana_signer::Signer;
 use thiserror::Error;
 
-const DOMAIN: &[u8; 32] = b"lumora oracle bundle v1\0\0\0\0\0\0\0\0\0";
+const DOMAIN: &[u8; 32] = b"lumora oracle bundle v2\0\0\0\0\0\0\0\0\0";
 const RECEIPT_KIND: u8 = 0;
 const SIGHTING_KIND: u8 = 1;
 
@@ -38,6 +38,8 @@ pub struct Sighting {
     pub failed: u64,
     /// Assignments that ran out of time.
     pub expired: u64,
+    /// What buyers' ratings take off, in parts of 10,000 of a shard; see `core::reputation`.
+    pub marred: u64,
 }
 
 /// An oracle's evidence of one epoch.

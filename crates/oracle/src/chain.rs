@@ -1,5 +1,7 @@
 //! The chain as the oracle sees it: one view that is renewed all the time, and the things that it sends.
 
+mod adaptation;
+mod transactions;
 mod verdicts;
 mod watch;
 
@@ -228,8 +230,8 @@ impl Chain {
     }
 
     /// What a bundle says of every node that takes part in an epoch. The others have no leaf in it, since most oracles do
-    /// not list them, whatever a few of them measured.
-    pub async fn sightings(&self, epoch: &Epoch) -> Result<Vec<Sighting>> {
+    /// not list them, whatever a few of them measured. `marred`: what buyers' ratings take off each node.
+    pub async fn sightings(&self, epoch: &Epoch, marred: &BTreeMap<Address, u64>) -> Result<Vec<Sighting>> {
         let mut nodes = self.nodes().await?;
         nodes.retain(|(_, node)| rounds::takes_part(epoch, node.registered_at));
         let work = self.connection.fetch_all::<Work>(&[]).await?;
@@ -247,6 +249,7 @@ impl Chain {
                 completed: outcomes.0,
                 failed: outcomes.1,
                 expired: outcomes.2,
+                marred: marred.get(&address).copied().unwrap_or_default(),
             }
         };
         Ok(nodes.into_iter().map(sighting).collect())

@@ -155,7 +155,7 @@ impl Course<'_> {
             return Ok(());
         }
         let sightings = loop {
-            match oracle.chain.sightings(&self.seen).await {
+            match oracle.chain.sightings(&self.seen, &oracle.feedback.marred()).await {
                 Ok(sightings) => break sightings,
                 Err(error) => oracle.trouble(format!(
                     "reading the nodes for the bundle of epoch {}: {error}",

@@ -150,6 +150,7 @@ fn agree_on_node(sightings: &[Sighting]) -> NodeFacts {
         completed: middle(|sighting| sighting.completed),
         failed: middle(|sighting| sighting.failed),
         expired: middle(|sighting| sighting.expired),
+        marred: middle(|sighting| sighting.marred),
     }
 }
 

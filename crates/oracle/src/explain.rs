@@ -46,7 +46,13 @@ pub fn explanations<'a>(
             Bps(leaf.reputation_bps),
         )
         .0;
-        explanation.limit_kbps = evidence.nodes.get(&leaf.node).map_or(0, |facts| facts.limit_kbps);
+        if let Some(facts) = evidence.nodes.get(&leaf.node) {
+            explanation.limit_kbps = facts.limit_kbps;
+            explanation.completed = facts.completed;
+            explanation.failed = facts.failed;
+            explanation.expired = facts.expired;
+            explanation.marred = facts.marred;
+        }
         explanation.dropped = dropped
             .get(&leaf.node)
             .into_iter()
@@ -75,6 +81,10 @@ fn explain(
         challengers: explain_challengers(measurements, keys),
         dropped: Vec::new(),
         limit_kbps: 0,
+        completed: 0,
+        failed: 0,
+        expired: 0,
+        marred: 0,
         epoch_seconds: rules.seconds,
         available_seconds: contribution::available_seconds(Bps(leaf.uptime_bps), rules.seconds),
         total_contribution: 0,

@@ -19,7 +19,16 @@
 //! # A single result
 //! Where a job has one replica, nobody else can disagree. Beside the epochs, each oracle that is configured for it visits the
 //! pages of such results again, and signs that one is rejected if two visits contradict it; see `core::verdict`.
+//!
+//! # The score
+//! Beside the epochs, each oracle works out from what happened in the epoch attested last whether the score's weights and the
+//! longest wait should be adapted; see [`adaptation`] and `core::adaptation`.
+//!
+//! # Ratings
+//! What buyers thought of data lowers the reputation of those who were paid for collecting it; see [`feedback`] and
+//! `core::reputation`.
 
+pub mod adaptation;
 pub mod aggregate;
 pub mod agreement;
 pub mod archive;
@@ -36,6 +45,7 @@ mod error;
 mod event;
 pub mod evidence;
 mod explain;
+pub mod feedback;
 pub mod front;
 pub mod http;
 mod oracle;

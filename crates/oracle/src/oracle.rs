@@ -19,6 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    adaptation::{self, Board},
     archive::{self, Archive},
     chain::{Chain, View},
     challenger, closing,
@@ -28,6 +29,7 @@ use crate::{
     epoch,
     error::{Error, Result},
     event::Event,
+    feedback::{self, Feedback},
     front::Front,
     http::{self, Present, Published},
     peers::Peers,
@@ -46,6 +48,8 @@ pub(crate) struct Oracle {
     pub chain: Chain,
     pub store: Store,
     pub peers: Peers,
+    pub board: Board,
+    pub feedback: Feedback,
     pub measurement: Measurement,
     pub network_salt: [u8; 32],
     pub crowd: Arc<Crowd>,
@@ -196,6 +200,8 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
     let (crowd, front) = (Arc::<Crowd>::default(), Arc::new(Front::new(config.workers.clone())));
     let oracle = Arc::new(Oracle {
         peers: Peers::new(&config, network_id, &key.pubkey())?,
+        board: Board::default(),
+        feedback: Feedback::default(),
         key: Arc::clone(&key),
         network_id,
         chain,
@@ -241,6 +247,7 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
         measurement: config.measurement,
         crowd: Arc::clone(&oracle.crowd),
         front: Arc::clone(&oracle.front),
+        board: oracle.board.clone(),
         present: Box::new(move || asked.present()),
     });
     // Whichever ends, ends the oracle; only the epochs and the verdicts can, with an error that no further attempt mends.
@@ -252,6 +259,8 @@ async fn live(config: OracleConfig, shutdown: CancellationToken, observer: Obser
         () = archive::keep(Arc::clone(&oracle), archive) => Ok(()),
         () = closing::clear(Arc::clone(&oracle)) => Ok(()),
         () = watch::keep(Arc::clone(&oracle)) => Ok(()),
+        () = adaptation::follow(Arc::clone(&oracle), config.adaptation) => Ok(()),
+        () = feedback::follow(Arc::clone(&oracle)) => Ok(()),
         result = verdicts::follow(Arc::clone(&oracle), desk) => result,
         result = follow_epochs(&oracle) => result,
     }

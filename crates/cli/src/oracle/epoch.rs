@@ -244,6 +244,31 @@ fn leaf_sentence(check: Check) -> &'static str {
     }
 }
 
+/// Where the reputation comes from: how assignments ended, and what buyers thought of their data.
+fn reputation_line(explanation: &Explanation) -> String {
+    let Explanation {
+        completed,
+        failed,
+        expired,
+        marred,
+        ..
+    } = *explanation;
+    let ratings = match marred {
+        0 => "buyers' ratings take nothing off".to_owned(),
+        _ => format!(
+            "buyers' ratings of data that it was paid for take off {}.{:02} of the paid ones",
+            thousands(marred / 10_000),
+            marred % 10_000 / 100
+        ),
+    };
+    format!(
+        "Reputation: {} of its assignments paid, {} not agreed with, {} expired; {ratings}.",
+        thousands(completed),
+        thousands(failed),
+        thousands(expired)
+    )
+}
+
 fn describe_node(node: &NodeShown) -> Vec<String> {
     let mut lines = vec![format!("Node {}: {}", node.node, leaf_sentence(node.chain))];
     match (&node.explanation, &node.leaf) {
@@ -292,6 +317,7 @@ fn describe_explanation(explanation: &Explanation) -> Vec<String> {
             thousands(figures.contribution),
             thousands(explanation.total_contribution)
         ),
+        reputation_line(explanation),
         format!(
             "Reward: that part of {} LMR, times a reputation of {}: {} LMR; {} LMR since the first epoch.",
             lmr(explanation.amount),
@@ -447,6 +473,10 @@ mod tests {
                 why: "the prover's signature is missing or wrong".into(),
             }],
             limit_kbps: 16_000,
+            completed: 40,
+            failed: 2,
+            expired: 1,
+            marred: 12_500,
             epoch_seconds: 60,
             available_seconds: 30,
             total_contribution: 480_000,
@@ -462,6 +492,8 @@ mod tests {
             "at most the limit of 16,000 kbit/s",
             "1,000.000000 LMR",
             "500.000000 LMR",
+            "40 of its assignments paid, 2 not agreed with, 1 expired",
+            "take off 1.25 of the paid ones",
             "Some measurement rounds were missed",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");

@@ -118,6 +118,7 @@ async fn look(liar: &Liar, lies: &Lies, connection: &Connection, sender: &Sender
             completed: u64::MAX,
             failed: 0,
             expired: 0,
+            marred: 0,
         });
         let receipt = invented(liar, &prover, &accomplice, number, lies.kbps);
         let own = liar.key.pubkey().to_bytes();

@@ -129,6 +129,19 @@ pub struct Explanation {
     /// Rate that the provider is willing to share, kbit/s: more does not count.
     #[serde(default)]
     pub limit_kbps: u32,
+    /// Assignments in the node's lifetime: those that were paid, those whose result the majority did not agree with, and those
+    /// that ran out of time.
+    #[serde(default)]
+    pub completed: u64,
+    /// See `completed`.
+    #[serde(default)]
+    pub failed: u64,
+    /// See `completed`.
+    #[serde(default)]
+    pub expired: u64,
+    /// What buyers' ratings take off its reputation, in parts of 10,000 of a completed assignment.
+    #[serde(default)]
+    pub marred: u64,
     /// Seconds of the epoch, and of these those that the node counts as available.
     #[serde(default)]
     pub epoch_seconds: u32,

@@ -264,6 +264,11 @@ impl Row for SightingRow {
                 false,
                 Arc::new(u64s(sightings().map(|sighting| sighting.expired))),
             ),
+            (
+                "marred",
+                false,
+                Arc::new(u64s(sightings().map(|sighting| sighting.marred))),
+            ),
         ])
     }
 
@@ -282,6 +287,7 @@ impl Row for SightingRow {
                         completed: columns.u64("completed", row)?,
                         failed: columns.u64("failed", row)?,
                         expired: columns.u64("expired", row)?,
+                        marred: columns.u64("marred", row)?,
                     },
                 })
             })

@@ -67,6 +67,7 @@ impl Net {
             completed: 0,
             failed: 0,
             expired: 0,
+            marred: 0,
         }
     }
 
