@@ -11,7 +11,18 @@ import {
     type Rpc,
 } from '@solana/kit';
 
-import { asAssignment, asGrant, asListing, asNode, asPurchase, type Decode } from './checked';
+import {
+    asAssignment,
+    asAttestation,
+    asGrant,
+    asListing,
+    asNode,
+    asPurchase,
+    asReward,
+    asWork,
+    type Decode,
+} from './checked';
+import { type Attestation, ATTESTATION_DISCRIMINATOR, LUMORA_BANDWIDTH_PROGRAM_ADDRESS } from './generated/bandwidth';
 import {
     type Listing,
     LISTING_DISCRIMINATOR,
@@ -20,12 +31,20 @@ import {
     PURCHASE_DISCRIMINATOR,
 } from './generated/market';
 import { LUMORA_REGISTRY_PROGRAM_ADDRESS, type Node, NODE_DISCRIMINATOR } from './generated/registry';
-import { type Grant, GRANT_DISCRIMINATOR, LUMORA_REWARDS_PROGRAM_ADDRESS } from './generated/rewards';
+import {
+    type Grant,
+    GRANT_DISCRIMINATOR,
+    LUMORA_REWARDS_PROGRAM_ADDRESS,
+    type Reward,
+    REWARD_DISCRIMINATOR,
+} from './generated/rewards';
 import {
     type Assignment,
     ASSIGNMENT_DISCRIMINATOR,
     JOB_DISCRIMINATOR,
     LUMORA_TASKS_PROGRAM_ADDRESS,
+    type Work,
+    WORK_DISCRIMINATOR,
 } from './generated/tasks';
 import { asJob, type JobAccount } from './jobs';
 
@@ -61,6 +80,18 @@ const holds = (offset: number, address: Address): Has => ({ offset, bytes: getAd
 /** All nodes, or those of an owner. */
 export const fetchNodes = (rpc: ProgramAccountsRpc, owner?: Address): Promise<Account<Node>[]> =>
     fetchList(rpc, LUMORA_REGISTRY_PROGRAM_ADDRESS, NODE_DISCRIMINATOR, asNode, [[OFFSETS.nodeOwner, owner]]);
+
+/** The latest proven figures of all nodes. */
+export const fetchAttestations = (rpc: ProgramAccountsRpc): Promise<Account<Attestation>[]> =>
+    fetchList(rpc, LUMORA_BANDWIDTH_PROGRAM_ADDRESS, ATTESTATION_DISCRIMINATOR, asAttestation, []);
+
+/** The records of work of all nodes. */
+export const fetchWorks = (rpc: ProgramAccountsRpc): Promise<Account<Work>[]> =>
+    fetchList(rpc, LUMORA_TASKS_PROGRAM_ADDRESS, WORK_DISCRIMINATOR, asWork, []);
+
+/** What all nodes have claimed. */
+export const fetchRewards = (rpc: ProgramAccountsRpc): Promise<Account<Reward>[]> =>
+    fetchList(rpc, LUMORA_REWARDS_PROGRAM_ADDRESS, REWARD_DISCRIMINATOR, asReward, []);
 
 /** All listings, or those of a seller. */
 export const fetchListings = (rpc: ProgramAccountsRpc, seller?: Address): Promise<Account<Listing>[]> =>

@@ -42,7 +42,7 @@ export type Explanation = {
 
 const WALLET_REJECTED: Explanation = {
     reason: 'WalletRejected',
-    sentence: 'The wallet did not sign: nothing was sent, and nothing has changed',
+    sentence: 'The wallet did not sign, so nothing was sent and nothing has changed: approve it in the wallet to go on',
 };
 const EXPIRED: Explanation = {
     reason: 'Expired',

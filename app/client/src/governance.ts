@@ -7,10 +7,12 @@ import {
     getAcceptAuthorityInstructionAsync,
     getAnnounceParametersInstructionAsync,
     getApplyParametersInstructionAsync,
+    getFreezeAdaptationInstructionAsync,
     getPauseInstructionAsync,
     getProposeAuthorityInstructionAsync,
     getRenounceAuthorityInstructionAsync,
     getSetGuardianInstructionAsync,
+    getUnfreezeAdaptationInstructionAsync,
     getUnpauseInstructionAsync,
     getWithdrawAnnouncementInstructionAsync,
     type Network,
@@ -57,6 +59,37 @@ export async function unpause(
 ): Promise<Instruction[]> {
     return [await getUnpauseInstructionAsync({ authority, bits: bitsOf(what) })];
 }
+
+/** Keeps the oracles from adapting weights and longest wait. `caller` is the authority or the guardian. */
+export async function freezeAdaptation(caller: TransactionSigner): Promise<Instruction[]> {
+    return [await getFreezeAdaptationInstructionAsync({ caller })];
+}
+
+/** Lets the oracles adapt weights and longest wait again; only the authority may. */
+export async function unfreezeAdaptation(authority: TransactionSigner): Promise<Instruction[]> {
+    return [await getUnfreezeAdaptationInstructionAsync({ authority })];
+}
+
+/** What the oracles may adapt: weights of bandwidth, proximity, latency and reputation, and the longest wait. */
+export interface Tuning {
+    /** Basis points; they sum to 10,000. */
+    readonly weights: readonly [number, number, number, number];
+    readonly maxWaitSeconds: number;
+}
+
+/** How the oracles have adapted the ranking, and what the authority set last, which they stay near. */
+export const adaptationOf = (
+    network: Network,
+): { readonly count: number; readonly frozen: boolean; readonly now: Tuning; readonly base: Tuning } => {
+    const { weights, maxWaitSeconds } = parametersOf(network);
+    const now: Tuning = { weights: weights as [number, number, number, number], maxWaitSeconds };
+    const [bandwidth = 0, proximity = 0, latency = 0, reputation = 0] = network.baseWeights;
+    const isBase = bandwidth + proximity + latency + reputation === 0;
+    const base: Tuning = isBase
+        ? now
+        : { weights: [bandwidth, proximity, latency, reputation], maxWaitSeconds: network.baseMaxWaitSeconds };
+    return { count: network.adaptations, frozen: network.adaptationFrozen !== 0, now, base };
+};
 
 /** Proposes who shall be the authority of all five programs; nobody named, it withdraws a proposal. */
 export async function proposeAuthority(

@@ -121,7 +121,14 @@ export const isClosedForClaims = ({ cancelled, deadline }: Job, now: bigint): bo
     cancelled !== 0 || now >= deadline;
 
 /** LMR base units that come back to the client as soon as the job takes no more claims; never less than zero. */
-export function unspendable({ escrowed, paid, fees, refunded, price, liveAssignments }: Job): bigint {
+export function unspendable({
+    escrowed,
+    paid,
+    fees,
+    refunded,
+    price,
+    liveAssignments,
+}: Pick<Job, 'escrowed' | 'paid' | 'fees' | 'refunded' | 'price' | 'liveAssignments'>): bigint {
     const left = escrowed - paid - fees - refunded - price * BigInt(liveAssignments);
     return left > 0n ? left : 0n;
 }
@@ -158,8 +165,8 @@ export type JobTerms = {
 
 const HOUR = 3_600;
 
-/** The terms with everything that was left out: as `lumora job create` fills it in. */
-function complete(terms: JobTerms) {
+/** The terms of the work with everything that was left out: as `lumora job create` fills it in. */
+export function completeTerms(terms: Omit<JobTerms, 'manifestHash' | 'target' | 'price' | 'deadline'>) {
     const { shards = 1, replicas = 2 } = terms;
     const isSingle = replicas === 1;
     return {
@@ -176,8 +183,8 @@ function complete(terms: JobTerms) {
 }
 
 /** LMR base units that {@link createJob} puts into escrow: all that the job can cost. What is not spent comes back. */
-export function escrowOf(terms: JobTerms): bigint {
-    const { shards, maxReplicas } = complete(terms);
+export function escrowOf(terms: Omit<JobTerms, 'manifestHash' | 'target' | 'deadline'>): bigint {
+    const { shards, maxReplicas } = completeTerms(terms);
     return BigInt(terms.price) * BigInt(maxReplicas) * BigInt(shards);
 }
 
@@ -187,7 +194,7 @@ export async function createJob(
     id: number | bigint,
     terms: JobTerms,
 ): Promise<{ instructions: Instruction[]; address: Address }> {
-    const { shards: shardCount, ...rest } = complete(terms);
+    const { shards: shardCount, ...rest } = completeTerms(terms);
     const { manifestHash, price, deadline, target } = terms;
     const { uri = `ipfs://${cidOfDigest(manifestHash)}` } = terms;
     const job = await findJobAddress(client.address, id);

@@ -38,6 +38,7 @@ import {
     type Purchase,
     type ShareArgs,
 } from './generated/market';
+import { shareOf } from './rules/units';
 import { createLmrAccount } from './tokens';
 
 /** A listing as last read. */
@@ -46,8 +47,27 @@ export type ListingAccount = Pick<Account<Listing>, 'address' | 'data'>;
 /** A purchase as last read. */
 export type PurchaseAccount = Pick<Account<Purchase>, 'address' | 'data'>;
 
-/** `Purchase.state` of a purchase whose key was delivered. */
-const DELIVERED = 2;
+/** Values of `Listing.state`. */
+export const listingState = {
+    /** It can be bought. */
+    active: 1,
+    /** Its seller sells it no more; what was bought is still delivered or refunded. */
+    withdrawn: 2,
+} as const;
+
+/** Values of `Purchase.state`. A refunded purchase is closed. */
+export const purchaseState = {
+    /** Paid into the vault; the key is awaited. */
+    open: 1,
+    /** The key was delivered and the money paid out. */
+    delivered: 2,
+} as const;
+
+/** Seconds after a delivery in which the buyer may rate: 30 days. */
+export const RATING_SECONDS = 30 * 24 * 3_600;
+/** Basis points of the price that a buyer gets on top of it, from the seller's bond, when a sale is not delivered in time. */
+const LATE_PENALTY = 1_000;
+
 /** The address of zeros: no job. */
 const NO_JOB = '11111111111111111111111111111111' as Address;
 
@@ -255,6 +275,13 @@ export async function refund(purchase: PurchaseAccount, payer?: TransactionSigne
     ];
 }
 
+/**
+ * LMR base units that a buyer gets on top of the price when a purchase made now is not delivered in time; none of a listing
+ * that was never bonded. An open purchase has its own in `Purchase.penalty`.
+ */
+export const penaltyOf = ({ bondBump, price }: Pick<Listing, 'bondBump' | 'price'>): bigint =>
+    bondBump === 0 ? 0n : shareOf(LATE_PENALTY, price);
+
 /** Rates what was delivered, from 1 to 5, once. */
 export async function rate(
     buyer: TransactionSigner,
@@ -298,7 +325,7 @@ export function deliveredKey(
     buyerSecret: Uint8Array,
 ): Bytes | undefined {
     const { state, ephemeral, sealed } = purchase.data;
-    if (state !== DELIVERED) return undefined;
+    if (state !== purchaseState.delivered) return undefined;
     const shared = open({ ephemeral: bytes(ephemeral), sealed: bytes(sealed) }, buyerSecret);
     return contentKey(shared, bytes(listing.data.datasetId));
 }

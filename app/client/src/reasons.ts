@@ -1,6 +1,9 @@
-/** Why a figure is what it is: the reason codes of attestations and verdicts, from `crates/core/src/reason.rs`. */
+/**
+ * Why a figure is what it is: the reason codes of attestations and verdicts, from `crates/core/src/reason.rs`, and those of
+ * adaptations, from `crates/core/src/adaptation.rs`.
+ */
 
-/** A reason, as attested on chain. */
+/** A reason, as recorded on chain. */
 export type Reason = { readonly name: string; readonly sentence: string };
 
 const REASONS: readonly (readonly [name: string, sentence: string])[] = [
@@ -37,8 +40,34 @@ const REASONS: readonly (readonly [name: string, sentence: string])[] = [
     ],
 ];
 
-/** The reason with this code; `undefined` for one that is newer than this package. */
-export function reasonOf(code: number): Reason | undefined {
-    const [name, sentence] = REASONS[code] ?? [];
+const WAIT_REASONS: typeof REASONS = [
+    ['Steady', 'The wait is neither so short that nodes race nor so long that shards lie idle.'],
+    ['LittleData', 'There were too few claims to judge the wait by.'],
+    ['Races', 'Many claims were refused because another was first: a longer wait pulls nodes apart.'],
+    ['HeldBack', 'Shards waited long for nodes that hardly contest them: the wait is shortened.'],
+    ['AtBound', 'The wait is as far from its base as it may be.'],
+];
+
+const WEIGHTS_REASONS: typeof REASONS = [
+    ['Steady', 'Nothing that was measured asks for other weights.'],
+    ['LittleData', 'There were too few claims to judge the weights by.'],
+    ['Unreliable', 'Many assignments expired or were rejected: reputation counts more.'],
+    ['FarCosts', 'Shards far from their node took longer: proximity counts more.'],
+    ['Crowded', 'Few nodes did most of the work: bandwidth counts less and proximity more.'],
+    ['BackToBase', 'What was answered before is over: the weights go back towards their base.'],
+    ['AtBound', 'The weights are as far from their base as they may be.'],
+];
+
+const reasonIn = (reasons: typeof REASONS, code: number): Reason | undefined => {
+    const [name, sentence] = reasons[code] ?? [];
     return name === undefined || sentence === undefined ? undefined : { name, sentence };
-}
+};
+
+/** The reason of an attestation or a verdict with this code; `undefined` for one that is newer than this package. */
+export const reasonOf = (code: number): Reason | undefined => reasonIn(REASONS, code);
+
+/** Why an adaptation changed the longest wait, or left it: `waitReason` of `RankingAdapted`. */
+export const waitReasonOf = (code: number): Reason | undefined => reasonIn(WAIT_REASONS, code);
+
+/** Why it changed the weights, or left them: `weightsReason` of the same. */
+export const weightsReasonOf = (code: number): Reason | undefined => reasonIn(WEIGHTS_REASONS, code);

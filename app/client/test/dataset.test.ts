@@ -122,7 +122,7 @@ describe('a dataset that Rust sealed', () => {
         expect(verification.shards.map(({ shard }) => shard)).toEqual([0, 1, 2, 3]);
         const said = statements(verification, lines.length);
         expect(said.verified[0]).toBe(
-            `the ${listed.segments} encrypted segments are those of the listing's ciphertext root`,
+            `the encrypted segments (${listed.segments}) are those of the listing's ciphertext root`,
         );
         expect(said.notVerified).toHaveLength(2);
         expect(statements(verification).notVerified[0]).toContain('it was not asked');

@@ -13,6 +13,7 @@ import {
     keypair,
     open,
     publicKey,
+    resultsKeypair,
     type Sale,
     SECOND_GENERATOR_BYTES,
     SECOND_GENERATOR_SEED,
@@ -150,6 +151,13 @@ function readDelivery(text: string): Delivery {
     const bytes = fromHex(text);
     return { ephemeral: bytes.slice(0, 32), sealed: bytes.slice(32, 64), proof: bytes.slice(64) };
 }
+
+it('a results key is made from its seed as by `ResultsSecretKey::from_seed`', () => {
+    // The same seed and key stand in `crates/data/tests/typescript.rs`.
+    const { publicKey } = resultsKeypair(new Uint8Array(32).fill(7));
+    expect(hex(publicKey)).toBe('6eb77eec4ff223ecd6fa0c335c74dce994eea5ce9b9b0224840db4654f3b883b');
+    expect(() => resultsKeypair(new Uint8Array(31))).toThrow(RangeError);
+});
 
 describe('money moves if and only if the key opens', () => {
     const judged = money.cases.map(({ what, parties, sale, delivery: text, ...rust }) => {

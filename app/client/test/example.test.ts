@@ -63,7 +63,7 @@ describe('the example', () => {
         const rows = (await readFile(out, 'utf8')).trimEnd().split('\n');
         expect(rows.map(row => JSON.parse(row).text)).toEqual(TEXTS);
         expect(said[0]).toBe(`Two pages: 2 rows, CC0-1.0, for ${PRICE} base units of LMR`);
-        expect(said.at(-1)).toContain('2 rows come from 1 shards');
+        expect(said.at(-1)).toContain('2 rows come from shards (1) all records');
         // Run again, it pays no second time, and fetches nothing that it has.
         await rename(out, `${out}.part`);
         const opened = await dataset.describeDataset(listedOf(await sales.listing()), sales.store);

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import {
     acceptAuthority,
+    adaptationOf,
     addOracle,
     announceParameters,
     applyParameters,
@@ -22,6 +23,7 @@ import {
     findEpochAddress,
     findGrantAddress,
     findNodeAddress,
+    freezeAdaptation,
     grantLmr,
     INCINERATOR,
     LMR_MINT,
@@ -43,6 +45,7 @@ import {
     setGuardian,
     setMinimumOracleBond,
     transferLmr,
+    unfreezeAdaptation,
     unpause,
     updateOracle,
     vestedOf,
@@ -90,6 +93,30 @@ describe('the network', () => {
         expect(pausedOf(network())).toEqual(['buying']);
         await chain.send(authority, await setGuardian(authority));
         expect(network().guardian).toBe('11111111111111111111111111111111');
+    });
+
+    it('lets its guardian freeze what oracles adapt, and its authority alone lift that', async () => {
+        const guardian = await chain.wallet();
+        await chain.send(authority, await setGuardian(authority, guardian.address));
+        const { weights, maxWaitSeconds } = parametersOf(network());
+        expect(adaptationOf(network())).toEqual({
+            count: 0,
+            frozen: false,
+            now: { weights, maxWaitSeconds },
+            base: { weights, maxWaitSeconds },
+        });
+        const logs = await chain.send(guardian, await freezeAdaptation(guardian));
+        expect(eventsOfLogs(logs)).toMatchObject([
+            { program: 'registry', name: 'AdaptationFreezeChanged', data: { frozen: 1, by: guardian.address } },
+        ]);
+        expect(adaptationOf(network()).frozen).toBe(true);
+        await expect(chain.send(guardian, await unfreezeAdaptation(guardian))).rejects.toThrow(
+            refusal(registry.LUMORA_REGISTRY_ERROR__NOT_AUTHORITY),
+        );
+        await chain.send(authority, await unfreezeAdaptation(authority));
+        expect(adaptationOf(network()).frozen).toBe(false);
+        const adapted = { ...network(), baseWeights: [1, 2, 3, 4], baseMaxWaitSeconds: 5, adaptations: 6 };
+        expect(adaptationOf(adapted)).toMatchObject({ count: 6, base: { weights: [1, 2, 3, 4], maxWaitSeconds: 5 } });
     });
 
     it('changes its parameters after a notice, told in an event', async () => {

@@ -17,6 +17,7 @@ import {
     findPurchaseAddress,
     listedOf,
     market,
+    penaltyOf,
     rate,
     refund,
     saleOf,
@@ -120,6 +121,7 @@ describe('a sale', () => {
     });
 
     it('of a bonded listing pays the buyer a penalty when it is late, and the bond comes back in the end', async () => {
+        expect(penaltyOf((await sales.listing()).data)).toBe(0n);
         await sales.giveLmr(seller.address, PRICE);
         await chain.send(seller, await addBond(seller, await sales.listing(), PRICE));
         expect(await sales.balance(seller.address)).toBe(0n);
@@ -128,6 +130,7 @@ describe('a sale', () => {
         await chain.send(await chain.wallet(), await refund(await sales.purchase()));
         const penalty = (await sales.balance(buyer.address)) - 3n * PRICE;
         expect(penalty).toBeGreaterThan(0n);
+        expect(penaltyOf((await sales.listing()).data)).toBe(penalty);
 
         await chain.send(seller, await withdrawListing(seller, (await sales.listing()).address));
         const last = await sales.listing();

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { getAddressDecoder } from '@solana/kit';
 import { describe, expect, it } from 'vitest';
 
-import { reasonOf, rules } from '../src';
+import { reasonOf, rules, waitReasonOf, weightsReasonOf } from '../src';
 import { fromHex } from '../src/bytes';
 
 const core = new URL('../../../crates/core/', import.meta.url);
@@ -139,5 +139,17 @@ describe('a reason', () => {
         expect(rows.length).toBeGreaterThan(10);
         for (const [, name, code, sentence] of rows) expect(reasonOf(Number(code))).toEqual({ name, sentence });
         expect(reasonOf(rows.length)).toBeUndefined();
+    });
+
+    it.each([
+        ['WaitReason', waitReasonOf],
+        ['WeightsReason', weightsReasonOf],
+    ] as const)('of an adaptation has the sentence that Rust gives it: %s', (kind, told) => {
+        const source = readFileSync(new URL('src/adaptation.rs', core), 'utf8');
+        const [, block] = new RegExp(`^ {4}${kind} \\{\\n([^}]*)\\}`, 'm').exec(source)!;
+        const rows = [...block!.matchAll(/^ {8}(\w+) = (\d+): "(.*)",$/gm)];
+        expect(rows.length).toBeGreaterThan(4);
+        for (const [, name, code, sentence] of rows) expect(told(Number(code))).toEqual({ name, sentence });
+        expect(told(rows.length)).toBeUndefined();
     });
 });

@@ -9,6 +9,7 @@ mod oracle;
 mod output;
 mod programs;
 mod shutdown;
+mod web;
 
 use std::process::ExitCode;
 

@@ -19,7 +19,7 @@ use lumora_data::{
     cid::Cid,
     dataset::{self, Build, Listed, Packaged, Sample, sample_rows},
     fetch::SkipReason,
-    key::ContentKey,
+    key::{ContentKey, ResultsSecretKey},
     manifest::Manifest,
     record::Record,
     shard::{PageOutcome, RobotsNote, ShardResult, Work},
@@ -351,4 +351,13 @@ async fn what_typescript_sealed_opens_here() {
         Record::parse(line).unwrap();
         assert!(serde_json::from_slice::<Map<String, Value>>(line).is_ok());
     }
+}
+
+#[test]
+fn a_results_key_is_made_from_its_seed_as_by_typescript() {
+    // The same seed and key stand in `app/client/test/delivery.test.ts`.
+    assert_eq!(
+        ResultsSecretKey::from_seed(&[7; 32]).public().to_string(),
+        "6eb77eec4ff223ecd6fa0c335c74dce994eea5ce9b9b0224840db4654f3b883b"
+    );
 }

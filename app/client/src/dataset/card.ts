@@ -91,14 +91,24 @@ export async function readCard(listed: Listed, package_: Package, store: Store):
     return card;
 }
 
-/** Reads the card that a Croissant document carries, and checks that the document says nothing else. */
-export function cardOfCroissant(document: Bytes, package_: Cid, packageBytes: number): Card {
-    const card = parsing('the data card', () => {
+/**
+ * Reads a card by itself, for lists of datasets. Its bytes are those of this name and it has the form of a card, but what it
+ * says is not held against the package: whoever buys calls `describeDataset`.
+ */
+export const peekCard = async (card: Cid, store: Store): Promise<Card> =>
+    carriedCard(await store.get(card, MAX_CARD_BYTES));
+
+const carriedCard = (document: Bytes): Card =>
+    parsing('the data card', () => {
         const parsed = parseExactly(document);
         const member = isObject(parsed) ? parsed[CARD_MEMBER] : undefined;
         if (member === undefined) throw malformed('the data card', `it has no \`${CARD_MEMBER}\``);
         return parseShape('the data card', shape, member);
     });
+
+/** Reads the card that a Croissant document carries, and checks that the document says nothing else. */
+export function cardOfCroissant(document: Bytes, package_: Cid, packageBytes: number): Card {
+    const card = carriedCard(document);
     const again = parsing('the data card', () => croissant(card, package_, packageBytes));
     if (!equal(again, document)) throw new DatasetError('CardMismatch', { what: 'Croissant members' });
     return card;

@@ -2,7 +2,7 @@
  * Datasets: described before they are bought, opened and verified by the buyer, sealed by the seller. In browsers and in
  * Node; the format is that of `crates/data`, described in docs/datasets.md.
  */
-export { type Card, type Kind } from './card';
+export { type Card, type Kind, peekCard } from './card';
 export { type Cid, cidOf, cidOfDigest, digestOfCid, parseCid } from './cid';
 export { DatasetError, type DatasetErrorCode, type DatasetErrorContext } from './error';
 export { type Row } from './held';

@@ -42,10 +42,10 @@ export const isComplete = ({ rows, rowsVerified, problems }: Verification): bool
 export function statements(verification: Verification, settled?: number): Statements {
     const { rows, rowsVerified, segments, shards } = verification;
     const verified = [
-        `the ${segments} encrypted segments are those of the listing's ciphertext root`,
+        `the encrypted segments (${segments}) are those of the listing's ciphertext root`,
         `the ${rows} rows are those the listing's plaintext root stands for`,
         "the provenance of every row is that which the listing's provenance root stands for",
-        `${rowsVerified} rows come from ${shards.length} shards, all records of which give the result root that is claimed for them`,
+        `${rowsVerified} rows come from shards (${shards.length}) all records of which give the result root that is claimed for them`,
     ];
     const notVerified = [...verification.problems];
     if (settled === undefined) {

@@ -6,6 +6,7 @@ import { type Bytes, utf8 } from '../bytes';
 import { BASE, encode, number, ORDER, scalarBytes, SECOND_GENERATOR, secretScalar } from './group';
 
 const CONTENT_KEY_INFO = utf8('lumora content key v1');
+const RESULTS_KEY_INFO = utf8('lumora results key v1');
 
 /** A secret scalar and its public point, 32 bytes each. */
 export type Keypair = {
@@ -23,6 +24,15 @@ export function keypair(entropy: Uint8Array = crypto.getRandomValues(new Uint8Ar
     if (entropy.length !== 64) throw new RangeError('a pair is made from 64 bytes of randomness');
     const secret = scalarBytes(number(entropy) % ORDER);
     return { secret, publicKey: publicKey(secret) };
+}
+
+/**
+ * The pair for which nodes seal a job's results, made from a secret seed of 32 random bytes: the manifest's `results_key` is
+ * its public key. `lumora job fetch --key FILE` makes the same from the seed in a keypair file.
+ */
+export function resultsKeypair(seed: Uint8Array): Keypair {
+    if (seed.length !== 32) throw new RangeError('a results key is made from a seed of 32 bytes');
+    return keypair(hkdf(sha256, seed, undefined, RESULTS_KEY_INFO, 64));
 }
 
 /** The public point of a stored secret. Throws `InvalidSecret` where the bytes are none. */

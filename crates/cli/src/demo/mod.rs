@@ -43,7 +43,11 @@ use self::{
     summary::{Dataset, Summary},
     supervisor::{Notice, Supervisor},
 };
-use crate::{dataset, job, output::Format};
+use crate::{
+    dataset, job,
+    output::Format,
+    web::{self, Web},
+};
 
 const LMR: u64 = 1_000_000;
 /// What the client and the buyer get from the early-participant pool, and what each provider gets for its bond.
@@ -72,10 +76,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         () = shutdown.cancelled() => Err(anyhow::anyhow!("interrupted; run it again at any time")),
     };
     let outcome = match outcome {
-        Ok(finished) if options.keep => {
-            finished.keep(&supervisor, &shutdown).await;
-            Ok(())
-        }
+        Ok(finished) if options.keep => finished.keep(&folders, &supervisor, &shutdown).await,
         Ok(_) => Ok(()),
         Err(error) => Err(error.context(format!(
             "the demo did not finish; logs are in {}",
@@ -100,7 +101,12 @@ struct Finished {
 }
 
 impl Finished {
-    async fn keep(&self, supervisor: &Supervisor, shutdown: &CancellationToken) {
+    async fn keep(
+        &self,
+        folders: &Folders,
+        supervisor: &Supervisor,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<()> {
         println!(
             "\nStill running; Ctrl-C stops it all.\n\n{}",
             self.localnet.environment()
@@ -114,7 +120,36 @@ impl Finished {
         for (name, key) in [("client", &self.cast.client), ("buyer", &self.cast.buyer)] {
             println!("{name:<9} {}  {}", key.address(), key.path.display());
         }
+        let web = self.serve(folders).await?;
+        match &web {
+            Some(web) => println!("indexer   {}\nweb app   {}", web.indexer_url(), web.url()),
+            None => println!(
+                "web app   not built: `npm install` in app/client, then `npm install && npm run build` in app/web"
+            ),
+        }
         shutdown.cancelled().await;
+        if let Some(web) = web {
+            web.stop().await;
+        }
+        Ok(())
+    }
+
+    /// The web app on this network, if it is built.
+    async fn serve(&self, folders: &Folders) -> anyhow::Result<Option<Web>> {
+        let Ok(app) = web::folder() else {
+            return Ok(None);
+        };
+        let web = Web::start(web::Options {
+            app,
+            store: folders.store.clone(),
+            database: folders.root.join("index.db"),
+            port: 0,
+            indexer_port: 0,
+            rpc_url: self.localnet.rpc_url().to_owned(),
+            websocket_url: self.localnet.websocket_url().to_owned(),
+        })
+        .await?;
+        Ok(Some(web))
     }
 }
 

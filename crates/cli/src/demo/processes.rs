@@ -133,6 +133,7 @@ pub fn start_oracles(
                 ..Verdicts::new(store)
             }),
             archive: None,
+            adaptation: true,
             poll_ms: 300,
             stagger_ms: 1_000,
             peer_timeout_ms: 2_000,

@@ -204,13 +204,13 @@ impl Verification {
             format!("the {rows} rows are those the listing's plaintext root stands for"),
             "the provenance of every row is that which the listing's provenance root stands for".to_owned(),
             format!(
-                "{} rows come from {shards} shards, all records of which give the result root that is claimed for them",
+                "{} rows come from shards ({shards}) all records of which give the result root that is claimed for them",
                 self.rows_verified
             ),
         ];
         let mut not_verified = self.problems.clone();
         let segments = format!(
-            "the {} encrypted segments are those of the listing's ciphertext root",
+            "the encrypted segments ({}) are those of the listing's ciphertext root",
             self.segments
         );
         if self.ciphertext_checked {

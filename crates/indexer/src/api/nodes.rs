@@ -34,6 +34,8 @@ pub struct Node {
     pub active: bool,
     /// H3 cell of resolution 3 in which it stands.
     pub region: String,
+    /// Centre of that cell as a unit vector (0° N 0° E, 0° N 90° E, the north pole), components scaled to 32,767.
+    pub location: [i16; 3],
     /// Rate that its owner is willing to share, kbit/s.
     pub limit_kbps: u32,
     /// Shards that it is willing to work on at the same time.
@@ -233,6 +235,7 @@ fn view(address: String, node: &registry::Node) -> Node {
         index: node.index,
         active: node.is_active(),
         region: region(node.h3_cell),
+        location: node.location,
         limit_kbps: node.limit_kbps,
         shard_capacity: node.shard_capacity,
         bond: Amount(node.bond),
