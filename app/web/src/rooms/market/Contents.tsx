@@ -116,7 +116,13 @@ function Record({ value }: { value: unknown }) {
                 <div key={name} className="contents">
                     <dt className="font-mono text-xs leading-5 text-muted">{name}</dt>
                     <dd className="line-clamp-2 break-words">
-                        {typeof inner === 'string' ? inner : JSON.stringify(inner)}
+                        {inner === null ? (
+                            <span className="text-muted">none</span>
+                        ) : typeof inner === 'string' ? (
+                            inner
+                        ) : (
+                            JSON.stringify(inner)
+                        )}
                     </dd>
                 </div>
             ))}

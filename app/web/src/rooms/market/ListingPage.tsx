@@ -99,7 +99,10 @@ function Found({ listing }: { listing: ListingAccount }) {
                                 ['Collected', card === undefined ? '…' : dateTime(card.collected_until)],
                                 ['Contact', card?.contact ?? '…'],
                                 ['Rated', ratingText(rated(listing))],
-                                ['Sold', `${count(data.sales)}, ${count(data.refunds)} refunded`],
+                                [
+                                    'Sold',
+                                    count(data.sales) + (data.refunds > 0n ? `, ${count(data.refunds)} refunded` : ''),
+                                ],
                                 ['Delivered within', span(data.deliverySeconds)],
                                 [
                                     'If it is late',
