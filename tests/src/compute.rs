@@ -44,7 +44,9 @@ pub fn measure(program: &str, instruction: &str, case: &str, sent: &Sent, ceilin
             .append(true)
             .open(path)
             .expect("the log can be opened");
-        writeln!(file, "{line}").expect("the log can be written");
+        // In one piece: tests write at the same time, and what is appended in two may have another's line in between.
+        file.write_all(format!("{line}\n").as_bytes())
+            .expect("the log can be written");
     }
     assert!(
         sent.compute_units <= ceiling,
