@@ -1,8 +1,8 @@
 //! Reputation from what the chain knows of a node's work, and of what buyers thought of the data that came of it.
 //!
-//! Ratings only ever take off. They weigh on shards that somebody paid the node for: to harm a node, a client has to pay it
-//! for as many shards first, sell their data and have it rated by those who bought it. Good ratings give back what bad
-//! ones took, and nothing beyond, so that there is no use in buying oneself stars.
+//! Ratings only ever take off, and only shards that somebody paid the node for. Good ratings give back what bad ones took, and
+//! nothing beyond, so that there is no use in buying oneself stars. A rating is a purchase's and not a person's: whoever buys
+//! cheap data often enough can rate it often enough.
 
 use crate::units::Bps;
 
@@ -18,8 +18,8 @@ const BEST: u64 = 5;
 const WORST: u64 = 1;
 /// Mean from which on nothing is taken off.
 const GOOD: u64 = 4;
-/// Weight of the benefit of the doubt: as if so many buyers had given the best rating. One buyer alone takes nothing off.
-const KIND_BUYERS: u64 = 3;
+/// Weight of the benefit of the doubt: as if there were so many best ratings more. One rating alone takes nothing off.
+const KIND_RATINGS: u64 = 3;
 /// What is taken off a shard at a mean of [`WORST`].
 const MOST: Bps = Bps(5_000);
 
@@ -45,9 +45,9 @@ impl Ratings {
     /// What they take off each shard of the job: nothing at a mean of four or more, half of it at a mean of one, and in
     /// between what lies on the line. The mean is that of these ratings and three best ones.
     pub fn shortfall(self) -> Bps {
-        let count = u128::from(self.count.saturating_add(KIND_BUYERS));
+        let count = u128::from(self.count.saturating_add(KIND_RATINGS));
         let most = u128::from(BEST).saturating_mul(count);
-        let sum = u128::from(self.sum.saturating_add(BEST.saturating_mul(KIND_BUYERS))).min(most);
+        let sum = u128::from(self.sum.saturating_add(BEST.saturating_mul(KIND_RATINGS))).min(most);
         let missing = u128::from(GOOD).saturating_mul(count).saturating_sub(sum);
         let range = u128::from(GOOD - WORST).saturating_mul(count);
         let share = u128::from(MOST.0).saturating_mul(missing) / range;
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn bad_ratings_cost_those_who_collected_the_data() {
         assert_eq!(of(&[]).shortfall(), Bps(0));
-        // One buyer alone changes nothing, the second does.
+        // One rating alone changes nothing, the second does.
         assert_eq!(of(&[1]).shortfall(), Bps(0));
         assert_eq!(of(&[1, 1]).shortfall(), Bps(1_000));
         assert_eq!(of(&[1, 1, 5, 5, 5]).shortfall(), Bps(0));

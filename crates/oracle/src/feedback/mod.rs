@@ -4,8 +4,8 @@
 //! shards. [`ledger`] puts both together, by the rule in `core::reputation`; what comes out is part of what an oracle saw of
 //! each node, and the median of all oracles counts.
 //!
-//! It is read once an epoch, beside everything else: an oracle that cannot read it says of each node what it knew last, and
-//! goes on. Nothing is kept on disk, because all of it is on chain.
+//! It is read once an epoch, beside everything else: an oracle that cannot read it says of each node what it knew last, or
+//! zero since its start, and goes on. Nothing is kept on disk, because all of it is on chain.
 
 pub mod ledger;
 
