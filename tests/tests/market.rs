@@ -257,6 +257,7 @@ fn only_the_buyer_rates_once_and_after_delivery() {
         (listing.ratings, listing.rating_sum, listing.mean_rating()),
         (1, 5, Some(500))
     );
+    assert_eq!((listing.rated_volume, listing.weighted_ratings), (PRICE, 5 * PRICE));
 
     let other = shop.buy(1, &secret(2));
     let delivery = shop.prove(&other);

@@ -134,19 +134,21 @@ async fn two_liars_and_one_that_is_cut_off_change_nothing() {
             command
         });
     }
-    for (index, (config, _)) in nodes.iter().enumerate() {
+    // The accomplice comes last: the liars lie, and are caught, in the first epoch in which it takes part, which is to be
+    // the one that is looked at.
+    let mut registered = 0;
+    for (index, (config, node)) in nodes.iter().enumerate() {
         let mut command = homes[index].command(lumora().get_program());
         command.args(["node", "run", "--config"]).arg(config);
         fleet.start(&format!("node-{index}"), command);
+        registered = wait_for("a node to register", PATIENCE, async || {
+            let account: Option<Node> = fleet.connection().fetch_optional(node).await.unwrap();
+            Some(account?.registered_at)
+        })
+        .await;
     }
 
     // The first epoch in which the nodes take part, and of which the fifth oracle misses half.
-    let registered = wait_for("the nodes to register", PATIENCE, async || {
-        let accounts: Vec<Option<Node>> = fleet.connection().fetch_many(&[honest, accomplice]).await.unwrap();
-        let times: Option<Vec<i64>> = accounts.into_iter().map(|node| Some(node?.registered_at)).collect();
-        times?.into_iter().max()
-    })
-    .await;
     let measured = wait_for("the next epoch", PATIENCE, async || {
         let set: OracleSet = fleet.connection().fetch(&ORACLE_SET).await.unwrap();
         let latest = fleet.epoch(set.next_epoch.checked_sub(1)?).await;

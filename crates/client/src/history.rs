@@ -9,6 +9,7 @@ use {
     solana_address::Address,
     solana_rpc_client_api::request::RpcRequest,
     solana_signature::Signature,
+    std::collections::HashMap,
 };
 
 /// Most signatures that one request returns.
@@ -44,6 +45,9 @@ pub struct RecordedEvent {
     pub program: Address,
     /// Discriminator and fields.
     pub data: Vec<u8>,
+    /// Of an event that came by self-call: the accounts of the instruction that made it, in its order. Empty where the event
+    /// is a line of the log.
+    pub accounts: Vec<Address>,
 }
 
 /// A program's refusal, as the log tells it.
@@ -79,7 +83,15 @@ pub struct ExecutedInstruction {
 impl Entry {
     /// The events of one type.
     pub fn events<E: Event>(&self) -> impl Iterator<Item = E> {
-        self.events.iter().filter_map(|event| E::from_event_data(&event.data))
+        self.events_with_accounts().map(|(event, _)| event)
+    }
+
+    /// The events of one type, each with [`RecordedEvent::accounts`].
+    pub fn events_with_accounts<E: Event>(&self) -> impl Iterator<Item = (E, &[Address])> {
+        let read = |event: &RecordedEvent| E::from_event_data(&event.data);
+        self.events
+            .iter()
+            .filter_map(move |event| Some((read(event)?, event.accounts.as_slice())))
     }
 }
 
@@ -180,7 +192,10 @@ fn decode(signature: &str, answer: &Value) -> Option<Entry> {
         .unwrap_or_default();
     let instructions = message.get("instructions")?.as_array()?;
     let events = if succeeded {
-        recorded_events(meta, &logs, &keys.all)
+        let mut events = logged_events(&logs);
+        events.extend(called_events(meta, instructions, &keys.all));
+        events.retain(|event| PROGRAMS.contains(&event.program));
+        events
     } else {
         Vec::new()
     };
@@ -236,10 +251,9 @@ fn addresses(list: &Value) -> Option<Vec<Address>> {
     list.as_array()?.iter().map(|key| key.as_str()?.parse().ok()).collect()
 }
 
-/// Events of log lines, then those of self-calls. A log line belongs to the program that runs when it is written, and a
-/// self-call to the program that is called, which lets nobody but itself call it so: what others make to look alike is
-/// left out.
-fn recorded_events(meta: &Value, logs: &[&str], keys: &[Address]) -> Vec<RecordedEvent> {
+/// Events of log lines. A line belongs to the program that runs when it is written: what others make to look alike has their
+/// name on it.
+fn logged_events(logs: &[&str]) -> Vec<RecordedEvent> {
     let mut running: Vec<Option<Address>> = Vec::new();
     let mut events = Vec::new();
     for line in logs {
@@ -253,30 +267,59 @@ fn recorded_events(meta: &Value, logs: &[&str], keys: &[Address]) -> Vec<Recorde
                     events.push(RecordedEvent {
                         program: *program,
                         data,
+                        accounts: Vec::new(),
                     });
                 }
             }
             _ => {}
         }
     }
-    let called = meta
-        .get("innerInstructions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|group| group.get("instructions")?.as_array())
-        .flatten()
-        .filter_map(|instruction| {
-            let index = usize::try_from(instruction.get("programIdIndex")?.as_u64()?).ok()?;
-            let data = bs58::decode(instruction.get("data")?.as_str()?).into_vec().ok()?;
-            Some(RecordedEvent {
-                program: *keys.get(index)?,
-                data: data.strip_prefix(&lumora_interface::SELF_CALL_TAG)?.to_vec(),
-            })
-        });
-    events.extend(called);
-    events.retain(|event| PROGRAMS.contains(&event.program));
     events
+}
+
+/// Events of self-calls. Each belongs to the program that is called, which lets nobody but itself call it so.
+fn called_events(meta: &Value, instructions: &[Value], keys: &[Address]) -> Vec<RecordedEvent> {
+    let groups = meta.get("innerInstructions").and_then(Value::as_array);
+    let mut events = Vec::new();
+    for group in groups.into_iter().flatten() {
+        let place = group.get("index").and_then(Value::as_u64);
+        let top = place.and_then(|place| instructions.get(usize::try_from(place).ok()?));
+        let inner = group.get("instructions").and_then(Value::as_array);
+        // Callers come before what they call, and no program can be called by another that it has called itself: whoever made
+        // a self-call is the latest instruction of the same program before it.
+        let mut callers: HashMap<Address, Vec<Address>> = HashMap::new();
+        for called in top.into_iter().chain(inner.into_iter().flatten()) {
+            let Some((program, data)) = invoked(called, keys) else {
+                continue;
+            };
+            match data.strip_prefix(&lumora_interface::SELF_CALL_TAG) {
+                Some(data) => events.push(RecordedEvent {
+                    program,
+                    data: data.to_vec(),
+                    accounts: callers.get(&program).cloned().unwrap_or_default(),
+                }),
+                None => {
+                    callers.insert(program, accounts(called, keys).unwrap_or_default());
+                }
+            }
+        }
+    }
+    events
+}
+
+/// The program that an instruction calls, and the data that it hands over.
+fn invoked(instruction: &Value, keys: &[Address]) -> Option<(Address, Vec<u8>)> {
+    let program = usize::try_from(instruction.get("programIdIndex")?.as_u64()?).ok()?;
+    let data = bs58::decode(instruction.get("data")?.as_str()?).into_vec().ok()?;
+    Some((*keys.get(program)?, data))
+}
+
+/// The accounts that an instruction names.
+fn accounts(instruction: &Value, keys: &[Address]) -> Option<Vec<Address>> {
+    let places = instruction.get("accounts")?.as_array()?.iter();
+    places
+        .map(|place| keys.get(usize::try_from(place.as_u64()?).ok()?).copied())
+        .collect()
 }
 
 /// Who failed first. Those that called it fail after it with the same error.
@@ -297,9 +340,7 @@ fn executed(instructions: &[Value], keys: &[Address], logs: &[&str]) -> Option<V
     instructions
         .iter()
         .map(|instruction| {
-            let index = usize::try_from(instruction.get("programIdIndex")?.as_u64()?).ok()?;
-            let program = *keys.get(index)?;
-            let data = bs58::decode(instruction.get("data")?.as_str()?).into_vec().ok()?;
+            let (program, data) = invoked(instruction, keys)?;
             let compute_units = consumed
                 .next_if(|(logged, _)| *logged == program)
                 .map_or(0, |(_, units)| units);
@@ -384,7 +425,7 @@ mod tests {
                     stranger.to_string(),
                     tasks::ID.to_string(),
                 ],
-                "instructions": [{ "programIdIndex": 3, "data": "" }],
+                "instructions": [{ "programIdIndex": 3, "data": "", "accounts": [0] }],
             } },
             "meta": {
                 "err": null,
@@ -393,10 +434,13 @@ mod tests {
                     "readonly": [market::ID.to_string()],
                 },
                 "innerInstructions": [{ "index": 0, "instructions": [
-                    { "programIdIndex": 4, "data": tagged(b"called") },
-                    { "programIdIndex": 3, "data": tagged(b"forged") },
-                    { "programIdIndex": 6, "data": tagged(b"loaded") },
-                    { "programIdIndex": 4, "data": bs58::encode(b"no event").into_string() },
+                    { "programIdIndex": 4, "data": bs58::encode(b"first").into_string(), "accounts": [1, 5] },
+                    { "programIdIndex": 2, "data": bs58::encode(b"a transfer").into_string(), "accounts": [0] },
+                    { "programIdIndex": 4, "data": tagged(b"called"), "accounts": [4] },
+                    { "programIdIndex": 3, "data": tagged(b"forged"), "accounts": [4] },
+                    { "programIdIndex": 6, "data": tagged(b"loaded"), "accounts": [4] },
+                    { "programIdIndex": 4, "data": bs58::encode(b"second").into_string(), "accounts": [2] },
+                    { "programIdIndex": 4, "data": tagged(b"again"), "accounts": [4] },
                 ] }],
                 "logMessages": [
                     format!("Program {stranger} invoke [1]"),
@@ -413,16 +457,18 @@ mod tests {
             },
         });
         let entry = decode(&"1".repeat(64), &answer).unwrap();
-        let event = |program, data: &[u8]| RecordedEvent {
+        let event = |program, data: &[u8], accounts: &[u8]| RecordedEvent {
             program,
             data: data.to_vec(),
+            accounts: accounts.iter().map(|it| Address::new_from_array([*it; 32])).collect(),
         };
         assert_eq!(
             entry.events,
             [
-                event(tasks::ID, b"logged"),
-                event(tasks::ID, b"called"),
-                event(market::ID, b"loaded")
+                event(tasks::ID, b"logged", &[]),
+                event(tasks::ID, b"called", &[3, 5]),
+                event(market::ID, b"loaded", &[]),
+                event(tasks::ID, b"again", &[4]),
             ]
         );
         let writable = [2, 4, 5].map(|number| Address::new_from_array([number; 32]));

@@ -13,8 +13,8 @@ use {
         bandwidth::{ORACLE_SET, attestation_address},
         event_authority, registry, rewards,
         tasks::{
-            CreateJobArguments, ID, Job, MAX_REPLICAS, RejectResultArguments, RevealResultArguments, ShardState,
-            assignment_address, config_address, escrow_address, instruction, job_address, verdict_address,
+            CreateJobArguments, ID, Job, MAX_REPLICAS, RejectResultArguments, RevealResultArguments, ShardSettled,
+            ShardState, assignment_address, config_address, escrow_address, instruction, job_address, verdict_address,
             work_address,
         },
     },
@@ -139,6 +139,11 @@ pub fn reveal_result(
     build(ID, instruction::REVEAL_RESULT, arguments, accounts)
 }
 
+/// Accounts of `settle_shard` before those of the replicas.
+const SETTLE_ACCOUNTS: usize = 6;
+/// Accounts of each replica in `settle_shard`.
+const ACCOUNTS_PER_REPLICA: usize = 4;
+
 /// Pays those who agree. `assigned`: every assigned replica of the shard. Anybody may call it.
 pub fn settle_shard(job: &Address, treasury: &Address, shard: u32, assigned: &[Assigned]) -> Instruction {
     let mut accounts = vec![
@@ -148,17 +153,37 @@ pub fn settle_shard(job: &Address, treasury: &Address, shard: u32, assigned: &[A
         readonly(TOKEN_PROGRAM),
     ];
     accounts.extend(event_accounts(ID));
+    debug_assert_eq!(accounts.len(), SETTLE_ACCOUNTS);
     let mut assigned = assigned.to_vec();
     assigned.sort_unstable_by_key(|one| one.replica);
     for one in assigned {
-        accounts.extend([
+        let replica: [AccountMeta; ACCOUNTS_PER_REPLICA] = [
             writable(assignment_address(job, shard, one.replica).0),
             writable(work_address(&one.node).0),
             writable(lmr_account(&one.owner)),
             writable(one.rent_payer),
-        ]);
+        ];
+        accounts.extend(replica);
     }
     build(ID, instruction::SETTLE_SHARD, &shard, accounts)
+}
+
+/// The records of work of those who were paid when a shard was settled, by the accounts of its `settle_shard` (see
+/// [`crate::history::RecordedEvent::accounts`]).
+pub fn paid_works<'a>(settled: &ShardSettled, accounts: &'a [Address]) -> impl Iterator<Item = &'a Address> {
+    let (assigned, winners) = (settled.assigned, settled.winners);
+    let replicas = (0..MAX_REPLICAS).filter(move |replica| assigned >> replica & 1 == 1);
+    let works = accounts
+        .get(SETTLE_ACCOUNTS..)
+        .unwrap_or_default()
+        .as_chunks::<ACCOUNTS_PER_REPLICA>()
+        .0
+        .iter()
+        .map(|[_, work, ..]| work);
+    replicas
+        .zip(works)
+        .filter(move |(replica, _)| winners >> replica & 1 == 1)
+        .map(|(_, work)| work)
 }
 
 /// Frees a replica whose node ran out of time. `state`: the shard's state byte as last seen. Anybody may call it.
@@ -287,5 +312,37 @@ impl Connection {
             .map(ShardState)
             .collect();
         Ok(Some((job, states)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, bytemuck::Zeroable};
+
+    fn address(seed: u8) -> Address {
+        Address::new_from_array([seed; 32])
+    }
+
+    #[test]
+    fn who_was_paid_is_read_from_the_accounts_of_the_settlement() {
+        let one = |replica| Assigned {
+            replica,
+            node: address(replica),
+            owner: address(50 + replica),
+            rent_payer: address(100 + replica),
+        };
+        let instruction = settle_shard(&address(200), &address(201), 7, &[one(6), one(1), one(4)]);
+        let mut accounts: Vec<Address> = instruction.accounts.iter().map(|it| it.pubkey).collect();
+        let settled = ShardSettled {
+            assigned: 0b101_0010,
+            winners: 0b100_0010,
+            ..ShardSettled::zeroed()
+        };
+        let works = [1, 6].map(|node| work_address(&address(node)).0);
+        assert!(paid_works(&settled, &accounts).eq(&works));
+        // The program takes no notice of accounts past the replicas.
+        accounts.extend([address(9); ACCOUNTS_PER_REPLICA]);
+        assert!(paid_works(&settled, &accounts).eq(&works));
+        assert_eq!(paid_works(&settled, &[]).count(), 0);
     }
 }

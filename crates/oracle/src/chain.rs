@@ -230,26 +230,31 @@ impl Chain {
     }
 
     /// What a bundle says of every node that takes part in an epoch. The others have no leaf in it, since most oracles do
-    /// not list them, whatever a few of them measured. `marred`: what buyers' ratings take off each node.
+    /// not list them, whatever a few of them measured. `marred`: what buyers' ratings take off each node, by its record of
+    /// work.
     pub async fn sightings(&self, epoch: &Epoch, marred: &BTreeMap<Address, u64>) -> Result<Vec<Sighting>> {
         let mut nodes = self.nodes().await?;
         nodes.retain(|(_, node)| rounds::takes_part(epoch, node.registered_at));
         let work = self.connection.fetch_all::<Work>(&[]).await?;
-        let work: BTreeMap<Address, Work> = work.into_iter().map(|(_, work)| (work.node, work)).collect();
+        let work: BTreeMap<Address, (Address, Work)> = work
+            .into_iter()
+            .map(|(record, work)| (work.node, (record, work)))
+            .collect();
         let sighting = |(address, node): (Address, Node)| {
-            let outcomes = work
-                .get(&address)
-                .map_or((0, 0, 0), |work| (work.completed, work.failed, work.expired));
+            let (record, work) = work.get(&address).copied().unzip();
+            let [completed, failed, expired] = work.map_or([0; 3], |work| [work.completed, work.failed, work.expired]);
             Sighting {
                 node: address.to_bytes(),
                 transport_key: node.transport_key,
                 owner: node.owner.to_bytes(),
                 limit_kbps: node.limit_kbps,
                 paused: !node.is_active(),
-                completed: outcomes.0,
-                failed: outcomes.1,
-                expired: outcomes.2,
-                marred: marred.get(&address).copied().unwrap_or_default(),
+                completed,
+                failed,
+                expired,
+                marred: record
+                    .and_then(|record| marred.get(&record).copied())
+                    .unwrap_or_default(),
             }
         };
         Ok(nodes.into_iter().map(sighting).collect())

@@ -232,25 +232,42 @@ fn failures_are_evidence_of_a_reason_and_not_of_a_rate() {
 #[test]
 fn a_lying_minority_cannot_invent_a_node_nor_change_what_the_chain_says_of_one() {
     let net = Net::new(4);
-    let mut bundles = net.bundles(8_000);
-    let lie = Sighting {
-        limit_kbps: u32::MAX,
-        transport_key: [3; 32],
-        failed: 1_000,
-        paused: true,
+    let truth = Sighting {
+        completed: 20,
+        expired: 1,
+        marred: 30_000,
         ..net.sighting()
     };
-    let invented = Sighting {
-        node: [77; 32],
-        ..net.sighting()
+    let said = |member, sightings| {
+        let bundle = Bundle::new(NETWORK, EPOCH, net.key(member), net.receipts(member, 8_000), sightings);
+        (member, bundle)
     };
-    bundles.insert(
-        0,
-        Bundle::new(NETWORK, EPOCH, net.key(0), net.receipts(0, 8_000), vec![lie, invented]),
-    );
-    let evidence = evidence(&net.rules, &bundles);
-    assert_eq!(evidence.nodes.keys().collect::<Vec<_>>(), [&NODE]);
-    let facts = evidence.nodes[&NODE];
-    assert_eq!((facts.limit_kbps, facts.failed, facts.paused), (100_000, 0, false));
-    assert_eq!((facts.transport_key, evidence.dropped.len()), (net.node.public(), 0));
+    for marred in [0, u64::MAX] {
+        let lie = Sighting {
+            limit_kbps: u32::MAX,
+            transport_key: [3; 32],
+            completed: 0,
+            failed: 1_000,
+            marred,
+            paused: true,
+            ..truth
+        };
+        let invented = Sighting {
+            node: [77; 32],
+            ..truth
+        };
+        let bundles = BTreeMap::from([
+            said(0, vec![lie, invented]),
+            said(1, vec![truth]),
+            said(2, vec![truth]),
+            said(3, vec![truth]),
+        ]);
+        let evidence = evidence(&net.rules, &bundles);
+        assert_eq!(evidence.nodes.keys().collect::<Vec<_>>(), [&NODE]);
+        let facts = evidence.nodes[&NODE];
+        assert_eq!((facts.limit_kbps, facts.paused), (100_000, false));
+        let outcomes = (facts.completed, facts.failed, facts.expired, facts.marred);
+        assert_eq!(outcomes, (20, 0, 1, 30_000));
+        assert_eq!((facts.transport_key, evidence.dropped.len()), (net.node.public(), 0));
+    }
 }

@@ -94,8 +94,12 @@ macro_rules! listing_account {
             pub bond_bump: u8,
             /// Zero.
             pub _padding_2: [u8; 7],
+            /// LMR base units paid for the rated copies, the protocol's fee included.
+            pub rated_volume: u64,
+            /// Sum over the ratings: each times the LMR base units paid for its copy.
+            pub weighted_ratings: u64,
             /// Room for later fields; zero.
-            pub _reserved: [u8; 112],
+            pub _reserved: [u8; 96],
         }
     };
 }

@@ -167,6 +167,7 @@ mod tests {
         entry.events.push(RecordedEvent {
             program: tasks::ID,
             data,
+            accounts: vec![],
         });
         entry
     }

@@ -10,9 +10,6 @@ use crate::error::Result;
 /// Transactions that are asked for at the same time.
 const AT_ONCE: usize = 8;
 
-/// Most transactions of one job that are read.
-const MOST_OF_A_JOB: usize = 50_000;
-
 impl Chain {
     /// Every dataset for sale, or once for sale.
     pub async fn listings(&self) -> Result<Vec<Listing>> {
@@ -20,26 +17,31 @@ impl Chain {
         Ok(listings.into_iter().map(|(_, listing)| listing).collect())
     }
 
-    /// The transactions that name a job, those after `latest`, oldest first; `None` where there are too many to read.
-    pub async fn since(&self, job: &Address, latest: Option<&str>) -> Result<Option<Vec<Entry>>> {
+    /// The transactions that name an account, those after `latest`, oldest first; `None` where there are more than `most`.
+    pub async fn signatures_since(
+        &self,
+        address: &Address,
+        latest: Option<&str>,
+        most: usize,
+    ) -> Result<Option<Vec<String>>> {
         let mut signatures: Vec<String> = Vec::new();
         loop {
             let before = signatures.last().map(String::as_str);
-            let page = history::listing(&self.connection, job, before, latest).await?;
+            let page = history::listing(&self.connection, address, before, latest).await?;
             let is_last = page.len() < PAGE;
             signatures.extend(page.into_iter().map(|it| it.signature));
-            if signatures.len() > MOST_OF_A_JOB {
+            if signatures.len() > most {
                 return Ok(None);
             }
             if is_last {
-                break;
+                signatures.reverse();
+                return Ok(Some(signatures));
             }
         }
-        self.transactions(signatures.into_iter().rev()).await.map(Some)
     }
 
     /// These transactions, in their order.
-    pub(super) async fn transactions(&self, signatures: impl Iterator<Item = String>) -> Result<Vec<Entry>> {
+    pub async fn transactions(&self, signatures: impl Iterator<Item = String>) -> Result<Vec<Entry>> {
         let read = |signature: String| async move {
             let entry = history::transaction(&self.connection, &signature).await?;
             let lost = || format!("the node lists transaction {signature} and does not have it");

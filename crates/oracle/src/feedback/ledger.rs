@@ -1,103 +1,83 @@
-//! Who was paid for how many shards of a job, and what the job's ratings take off them.
+//! Who was paid for how many shards of a job, and what that cost its client.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use lumora_client::history::Entry;
+use lumora_client::{history::Entry, tasks::paid_works};
 use lumora_core::reputation::{self, Ratings};
 use lumora_interface::{
     Address,
-    market::Listing,
-    tasks::{JobCreated, MAX_REPLICAS, ShardClaimed, ShardSettled},
+    tasks::{JobCreated, ShardSettled},
 };
 
-/// What a job's transactions say of who worked on it.
-#[derive(Clone, Debug, Default)]
+/// What a job's transactions say of who worked on it. Both events that it is read from are self-calls: they cannot be missing
+/// from a log that was cut off.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     client: Option<Address>,
-    /// Who took each replica of a shard last.
-    places: HashMap<(u32, u8), Address>,
-    /// Replicas for which each node was paid.
+    /// Replicas for which each node was paid, by the node's record of work.
     paid: BTreeMap<Address, u64>,
+    /// LMR base units spent on them, fees included.
+    cost: u64,
 }
 
 impl Ledger {
+    /// Whose job it is; `None` until its creation was read.
+    pub fn client(&self) -> Option<Address> {
+        self.client
+    }
+
     /// Takes in the next transaction that names the job. Any program's transaction may; what counts are the events of the
     /// job itself.
     pub fn take(&mut self, job: &Address, entry: &Entry) {
         for created in entry.events::<JobCreated>().filter(|it| it.job == *job) {
             self.client = Some(created.client);
         }
-        for claimed in entry.events::<ShardClaimed>().filter(|it| it.job == *job) {
-            self.places.insert((claimed.shard, claimed.replica), claimed.node);
-        }
-        for settled in entry.events::<ShardSettled>().filter(|it| it.job == *job) {
-            for replica in 0..MAX_REPLICAS {
-                let node = self.places.remove(&(settled.shard, replica));
-                if let Some(node) = node.filter(|_| settled.winners >> replica & 1 == 1) {
-                    *self.paid.entry(node).or_default() += 1;
-                }
+        for (settled, accounts) in entry.events_with_accounts::<ShardSettled>() {
+            if settled.job != *job {
+                continue;
             }
+            for work in paid_works(&settled, accounts) {
+                *self.paid.entry(*work).or_default() += 1;
+                self.cost = self.cost.saturating_add(settled.paid_each);
+            }
+            self.cost = self.cost.saturating_add(settled.fees);
         }
     }
-}
 
-/// The ratings of each job that has any, all its listings together, by the seller whose listings they are.
-pub fn by_job(listings: impl IntoIterator<Item = Listing>) -> BTreeMap<Address, BTreeMap<Address, Ratings>> {
-    let mut jobs: BTreeMap<Address, BTreeMap<Address, Ratings>> = BTreeMap::new();
-    for listing in listings {
-        if listing.ratings == 0 || listing.job == Address::default() {
-            continue;
-        }
-        let own = Ratings {
-            count: listing.ratings,
-            sum: listing.rating_sum,
-        };
-        let rated = jobs.entry(listing.job).or_default().entry(listing.seller).or_default();
-        *rated = rated.and(own);
-    }
-    jobs
-}
-
-/// What the ratings take off each node, in parts of 10,000 of a shard. Only what the job's own client sells counts: a
-/// listing may name any job.
-pub fn marred<'a>(
-    rated: &BTreeMap<Address, BTreeMap<Address, Ratings>>,
-    ledger_of: impl Fn(&Address) -> Option<&'a Ledger>,
-) -> BTreeMap<Address, u64> {
-    let mut marred: BTreeMap<Address, u64> = BTreeMap::new();
-    for (job, sellers) in rated {
-        let Some(ledger) = ledger_of(job) else { continue };
-        let Some(ratings) = ledger.client.and_then(|client| sellers.get(&client)) else {
-            continue;
-        };
-        for (node, shards) in &ledger.paid {
-            let off = reputation::marred(*shards, *ratings);
+    /// Adds to `marred` what these ratings take off those who were paid; see [`reputation::marred`].
+    pub fn mar(&self, ratings: Ratings, marred: &mut BTreeMap<Address, u64>) {
+        for (work, shards) in &self.paid {
+            let off = reputation::marred(*shards, ratings, self.cost);
             if off > 0 {
-                let sum = marred.entry(*node).or_default();
+                let sum = marred.entry(*work).or_default();
                 *sum = sum.saturating_add(off);
             }
         }
     }
-    marred
 }
 
 #[cfg(test)]
 mod tests {
     use bytemuck::Zeroable;
-    use lumora_client::history::RecordedEvent;
-    use lumora_interface::{Event, tasks};
+    use lumora_client::{
+        history::RecordedEvent,
+        tasks::{Assigned, settle_shard},
+    };
+    use lumora_interface::{
+        Event,
+        tasks::{self, work_address},
+    };
     use solana_signature::Signature;
 
     use super::*;
 
-    const JOB: u8 = 1;
-    const CLIENT: u8 = 2;
+    const PRICE: u64 = 100;
 
     fn address(seed: u8) -> Address {
         Address::new_from_array([seed; 32])
     }
 
-    fn entry<E: Event>(event: E) -> Entry {
+    fn entry<E: Event>(event: E, accounts: Vec<Address>) -> Entry {
         let data = [E::DISCRIMINATOR.as_slice(), bytemuck::bytes_of(&event)].concat();
         Entry {
             signature: Signature::default(),
@@ -107,6 +87,7 @@ mod tests {
             events: vec![RecordedEvent {
                 program: tasks::ID,
                 data,
+                accounts,
             }],
             instructions: vec![],
             writes: vec![],
@@ -114,93 +95,93 @@ mod tests {
         }
     }
 
-    fn created(job: u8) -> Entry {
-        entry(JobCreated {
+    fn created(job: u8, client: u8) -> Entry {
+        let event = JobCreated {
             job: address(job),
-            client: address(CLIENT),
+            client: address(client),
             ..JobCreated::zeroed()
-        })
-    }
-
-    fn claimed(job: u8, shard: u32, replica: u8, node: u8) -> Entry {
-        entry(ShardClaimed {
-            job: address(job),
-            shard,
-            replica,
-            node: address(node),
-            ..ShardClaimed::zeroed()
-        })
-    }
-
-    fn settled(job: u8, shard: u32, winners: u8) -> Entry {
-        entry(ShardSettled {
-            job: address(job),
-            shard,
-            winners,
-            ..ShardSettled::zeroed()
-        })
-    }
-
-    fn listing(job: u8, seller: u8, ratings: &[u64]) -> Listing {
-        Listing {
-            job: address(job),
-            seller: address(seller),
-            ratings: ratings.len() as u64,
-            rating_sum: ratings.iter().sum(),
-            ..Listing::zeroed()
-        }
-    }
-
-    /// Two shards: nodes 11 and 12 were paid for the first, 11 alone for the second, where 13 took the place of 12, who let it
-    /// expire, and lost.
-    fn ledgers() -> HashMap<Address, Ledger> {
-        let mut ledger = Ledger::default();
-        for entry in [
-            created(JOB),
-            claimed(JOB, 0, 0, 11),
-            claimed(JOB, 0, 1, 12),
-            claimed(JOB, 1, 0, 11),
-            claimed(JOB, 1, 1, 12),
-            claimed(JOB, 1, 1, 13),
-            // Of another job, in a transaction that names this one.
-            claimed(9, 0, 0, 14),
-            settled(9, 0, 1),
-            settled(JOB, 0, 0b11),
-            settled(JOB, 1, 0b01),
-        ] {
-            ledger.take(&address(JOB), &entry);
-        }
-        HashMap::from([(address(JOB), ledger)])
-    }
-
-    fn off(listings: &[Listing]) -> BTreeMap<Address, u64> {
-        let ledgers = ledgers();
-        marred(&by_job(listings.iter().copied()), |job| ledgers.get(job))
-    }
-
-    #[test]
-    fn bad_ratings_take_off_those_who_were_paid_for_the_data_by_what_they_were_paid_for() {
-        let expected = BTreeMap::from([(address(11), 2_000), (address(12), 1_000)]);
-        assert_eq!(off(&[listing(JOB, CLIENT, &[1, 1])]), expected);
-        // However the buyers are spread over the client's listings of the job.
-        assert_eq!(off(&[listing(JOB, CLIENT, &[1]), listing(JOB, CLIENT, &[1])]), expected);
-        assert_eq!(off(&[listing(JOB, CLIENT, &[5, 4, 4])]), BTreeMap::new());
-    }
-
-    #[test]
-    fn only_what_the_jobs_client_sells_counts() {
-        assert_eq!(off(&[listing(JOB, 7, &[1, 1, 1, 1])]), BTreeMap::new());
-        // Nor does a stranger's listing dilute or worsen what the client's buyers said.
-        let both = [listing(JOB, CLIENT, &[1, 1]), listing(JOB, 7, &[5, 5, 5, 5, 5])];
-        assert_eq!(off(&both), off(&both[..1]));
-    }
-
-    #[test]
-    fn listings_without_a_job_or_of_an_unknown_one_take_nothing_off() {
-        let nowhere = Listing {
-            job: Address::default(),
-            ..listing(JOB, CLIENT, &[1, 1])
         };
-        assert_eq!(off(&[nowhere, listing(8, CLIENT, &[1, 1])]), BTreeMap::new());
+        entry(event, vec![])
+    }
+
+    /// `nodes`: who holds each replica, and whether it is among those who agree.
+    fn settled(job: u8, shard: u32, nodes: &[(u8, u8, bool)]) -> Entry {
+        let assigned = nodes.iter().map(|(replica, node, _)| Assigned {
+            replica: *replica,
+            node: address(*node),
+            owner: address(0),
+            rent_payer: address(0),
+        });
+        let instruction = settle_shard(&address(job), &address(0), shard, &assigned.collect::<Vec<_>>());
+        let accounts = instruction.accounts.iter().map(|it| it.pubkey).collect();
+        let winners = nodes.iter().filter(|(_, _, agrees)| *agrees);
+        let event = ShardSettled {
+            job: address(job),
+            shard,
+            assigned: nodes.iter().fold(0, |map, (replica, ..)| map | 1 << replica),
+            winners: winners.clone().fold(0, |map, (replica, ..)| map | 1 << replica),
+            paid_each: PRICE - 5,
+            fees: 5 * winners.count() as u64,
+            ..ShardSettled::zeroed()
+        };
+        entry(event, accounts)
+    }
+
+    fn ledger(entries: &[Entry]) -> Ledger {
+        let mut ledger = Ledger::default();
+        for entry in entries {
+            ledger.take(&address(1), entry);
+        }
+        ledger
+    }
+
+    #[test]
+    fn those_who_were_paid_are_marred_by_what_they_were_paid_for() {
+        let ledger = ledger(&[
+            created(1, 2),
+            settled(1, 0, &[(0, 11, true), (1, 12, true)]),
+            // 13 lost; 14 was paid in the place of whoever let it expire.
+            settled(1, 1, &[(0, 11, true), (1, 13, false), (2, 14, true)]),
+            // Nobody agreed.
+            settled(1, 2, &[(0, 12, false), (1, 13, false)]),
+            // Of another job, in a transaction that names this one.
+            created(9, 3),
+            settled(9, 0, &[(0, 15, true)]),
+        ]);
+        assert_eq!(ledger.client(), Some(address(2)));
+        assert_eq!(ledger.cost, 4 * PRICE);
+        let bad = Ratings {
+            volume: 4 * PRICE,
+            weighted: 4 * PRICE,
+        };
+        let mut marred = BTreeMap::new();
+        ledger.mar(bad, &mut marred);
+        let work = |node| work_address(&address(node)).0;
+        let expected = BTreeMap::from([(work(11), 2 * 1_666), (work(12), 1_666), (work(14), 1_666)]);
+        assert_eq!(marred, expected);
+        ledger.mar(bad, &mut marred);
+        assert_eq!(marred[&work(11)], 4 * 1_666);
+    }
+
+    #[test]
+    fn good_ratings_and_jobs_without_winners_mar_nobody() {
+        let mut marred = BTreeMap::new();
+        let paid = ledger(&[created(1, 2), settled(1, 0, &[(0, 11, true)])]);
+        paid.mar(
+            Ratings {
+                volume: PRICE,
+                weighted: 5 * PRICE,
+            },
+            &mut marred,
+        );
+        let unpaid = ledger(&[created(1, 2), settled(1, 0, &[(0, 11, false), (1, 12, false)])]);
+        unpaid.mar(
+            Ratings {
+                volume: PRICE,
+                weighted: PRICE,
+            },
+            &mut marred,
+        );
+        assert_eq!(marred, BTreeMap::new());
     }
 }

@@ -1,41 +1,43 @@
 //! Buyers' ratings on their way into reputation: what those who paid for data thought of it, for those who collected it.
 //!
 //! A listing names the job that its rows come from, and has the ratings; the job's history says who was paid for which
-//! shards. [`ledger`] puts both together, by the rule in `core::reputation`; what comes out is part of what an oracle saw of
-//! each node, and the median of all oracles counts.
+//! shards, and what that cost. [`jobs`] and [`ledger`] put it together, by the rule in `core::reputation`; what comes out is
+//! part of what an oracle saw of each node, and the median of all oracles counts.
 //!
-//! It is read once an epoch, beside everything else: an oracle that cannot read it says of each node what it knew last, or
-//! zero since its start, and goes on. Nothing is kept on disk, because all of it is on chain.
+//! It is read once an epoch, beside everything else. Of a job that cannot be read an oracle says what it knew last, and goes
+//! on with the others. Nothing is kept on disk, because all of it is on chain.
 
+pub mod jobs;
 pub mod ledger;
 
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     future::pending,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use lumora_core::reputation::Ratings;
 use lumora_interface::Address;
 use tokio::{task::JoinSet, time::sleep};
 
-use self::ledger::{Ledger, by_job, marred};
+use self::jobs::Jobs;
 use crate::{error::Result, oracle::Oracle};
 
-/// After something failed, it is tried again so much later.
+/// After the listings could not be read, they are tried again so much later.
 const REST: Duration = Duration::from_secs(5);
 
-/// Most jobs whose ratings are looked at, those with most ratings first.
-const MOST_JOBS: usize = 256;
+/// Transactions that are read at a time: what was read is not lost when the next ones cannot be read.
+const CHUNK: usize = 256;
+
+/// So many jobs that cannot be read say that no other can be: the rest is left for the next epoch.
+const MOST_FAILURES: usize = 8;
 
 /// What buyers' ratings take off each node, as this oracle knows it.
 #[derive(Clone, Default)]
 pub struct Feedback(Arc<RwLock<Arc<BTreeMap<Address, u64>>>>);
 
 impl Feedback {
-    /// By node, in parts of 10,000 of a shard.
+    /// By the node's record of work, in parts of 10,000 of a shard.
     pub fn marred(&self) -> Arc<BTreeMap<Address, u64>> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -43,16 +45,6 @@ impl Feedback {
     fn put(&self, marred: BTreeMap<Address, u64>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(marred);
     }
-}
-
-/// What was read of a job.
-#[derive(Default)]
-struct Known {
-    ledger: Ledger,
-    /// The latest transaction in it.
-    latest: Option<String>,
-    /// It has more transactions than are read: its ratings count for nothing.
-    is_too_long: bool,
 }
 
 /// Follows the ratings for ever.
@@ -67,7 +59,7 @@ pub(crate) async fn follow(oracle: Arc<Oracle>) {
 }
 
 async fn work(oracle: Arc<Oracle>) {
-    let mut jobs = HashMap::new();
+    let mut jobs = Jobs::default();
     let mut read_in = None;
     let mut views = oracle.views();
     loop {
@@ -88,49 +80,43 @@ async fn work(oracle: Arc<Oracle>) {
 }
 
 /// Reads what is new, and puts the outcome where the next bundle takes it from.
-async fn look(oracle: &Oracle, jobs: &mut HashMap<Address, Known>) -> Result<()> {
-    let mut rated = by_job(oracle.chain.listings().await?);
-    keep_most_rated(&mut rated);
-    jobs.retain(|job, _| rated.contains_key(job));
-    for job in rated.keys() {
-        let known = jobs.entry(*job).or_default();
-        if known.is_too_long {
-            continue;
-        }
-        match oracle.chain.since(job, known.latest.as_deref()).await? {
-            Some(entries) => {
-                for entry in &entries {
-                    known.ledger.take(job, entry);
-                }
-                if let Some(last) = entries.last() {
-                    known.latest = Some(last.signature.to_string());
-                }
-            }
-            None => {
-                oracle.trouble(format!(
-                    "the ratings of job {job} count for nothing: it has too many transactions"
-                ));
-                known.is_too_long = true;
+async fn look(oracle: &Oracle, jobs: &mut Jobs) -> Result<()> {
+    jobs.begin(oracle.chain.listings().await?);
+    let mut failures = 0;
+    for job in jobs.due() {
+        if let Err(error) = read(oracle, jobs, &job).await {
+            oracle.trouble(format!(
+                "reading the history of job {job}, whose data was rated: {error}"
+            ));
+            failures += 1;
+            if failures == MOST_FAILURES {
+                break;
             }
         }
     }
-    let ledger_of = |job: &Address| {
-        jobs.get(job)
-            .filter(|known| !known.is_too_long)
-            .map(|known| &known.ledger)
-    };
-    oracle.feedback.put(marred(&rated, ledger_of));
+    oracle.feedback.put(jobs.marred());
     Ok(())
 }
 
-fn keep_most_rated(rated: &mut BTreeMap<Address, BTreeMap<Address, Ratings>>) {
-    let count = |sellers: &BTreeMap<Address, Ratings>| sellers.values().map(|it| it.count).max().unwrap_or_default();
-    let mut order: Vec<(Reverse<u64>, Address)> = rated
-        .iter()
-        .map(|(job, sellers)| (Reverse(count(sellers)), *job))
-        .collect();
-    order.sort_unstable();
-    for (_, job) in order.drain(..).skip(MOST_JOBS) {
-        rated.remove(&job);
+/// Reads what is new of a job.
+async fn read(oracle: &Oracle, jobs: &mut Jobs, job: &Address) -> Result<()> {
+    let known = jobs.open(job);
+    let listed = oracle.chain.signatures_since(job, known.latest(), known.room());
+    let Some(signatures) = listed.await? else {
+        known.give_up();
+        oracle.trouble(format!(
+            "the ratings of job {job} count for nothing: it has more than {} transactions",
+            jobs::MOST_TRANSACTIONS
+        ));
+        return Ok(());
+    };
+    for some in signatures.chunks(CHUNK) {
+        let entries = oracle.chain.transactions(some.iter().cloned()).await?;
+        jobs.open(job).take(job, &entries);
+        if !jobs.may_count(job) {
+            return Ok(());
+        }
     }
+    jobs.open(job).end();
+    Ok(())
 }

@@ -43,13 +43,8 @@ pub(crate) fn handler(ctx: &mut Context<Rate>, rating: u8) -> Result<()> {
     );
     purchase.rating = rating;
     purchase.rated_at = now;
-    let listing = &mut *ctx.accounts.listing;
-    listing.ratings = listing.ratings.checked_add(1).ok_or(MarketError::Overflow)?;
-    listing.rating_sum = listing
-        .rating_sum
-        .checked_add(u64::from(rating))
-        .ok_or(MarketError::Overflow)?;
-    listing.invariant()?;
+    let paid = purchase.amount;
+    ctx.accounts.listing.rate(rating, paid)?;
     emit!(event);
     Ok(())
 }

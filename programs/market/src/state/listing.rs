@@ -35,6 +35,20 @@ impl Listing {
         Ok(())
     }
 
+    /// Counts a rating of a copy for which `paid` LMR base units were paid.
+    pub fn rate(&mut self, rating: u8, paid: u64) -> Result<()> {
+        let rating = u64::from(rating);
+        let weighted = rating.checked_mul(paid).ok_or(MarketError::Overflow)?;
+        self.ratings = self.ratings.checked_add(1).ok_or(MarketError::Overflow)?;
+        self.rating_sum = self.rating_sum.checked_add(rating).ok_or(MarketError::Overflow)?;
+        self.rated_volume = self.rated_volume.checked_add(paid).ok_or(MarketError::Overflow)?;
+        self.weighted_ratings = self
+            .weighted_ratings
+            .checked_add(weighted)
+            .ok_or(MarketError::Overflow)?;
+        self.invariant()
+    }
+
     /// Must hold after every change: every penalty that was promised is covered, and only sales are rated.
     pub fn invariant(&self) -> Result<()> {
         require!(
@@ -44,7 +58,10 @@ impl Listing {
                 && (self.bond == 0 || self.is_bonded())
                 && self.ratings <= self.sales
                 && self.rating_sum >= self.ratings
-                && self.rating_sum <= self.ratings.saturating_mul(5),
+                && self.rating_sum <= self.ratings.saturating_mul(5)
+                && self.rated_volume <= self.volume
+                && self.weighted_ratings >= self.rated_volume
+                && self.weighted_ratings <= self.rated_volume.saturating_mul(5),
             MarketError::Invariant
         );
         Ok(())

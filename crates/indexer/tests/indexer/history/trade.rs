@@ -271,6 +271,8 @@ impl Author {
         purchase.rated_at = ledger.now();
         listing.ratings += 1;
         listing.rating_sum += u64::from(purchase.rating);
+        listing.rated_volume += purchase.amount;
+        listing.weighted_ratings += u64::from(purchase.rating) * purchase.amount;
         draft.write(ledger, purchase.listing, &listing, &[]);
         draft.write(ledger, address, &purchase, &[]);
         draft.event(
