@@ -3,12 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+mod world;
+
 use {
     futures_util::future::join_all,
     lumora_client::{
-        Connection, Sender, bandwidth as build_bandwidth,
-        keys::save,
-        oracle_api::{AdaptationReport, OracleClient},
+        Sender, bandwidth as build_bandwidth,
+        oracle_api::AdaptationReport,
         registry as build_registry,
         tasks::{self as build, Assigned, Replica},
         token,
@@ -23,31 +24,21 @@ use {
             AdaptRankingArguments, AdaptationCount, Attestation, Epoch, ORACLE_SET, OracleSet, adaptation,
             adaptation_address, attestation_address, epoch_address,
         },
-        registry::{NETWORK, Network, node_address},
+        registry::{NETWORK, Network},
         tasks::{
             Assignment, CreateJobArguments, Job, RevealResultArguments, ShardState, assignment_state, job_address,
         },
     },
-    lumora_localnet::{Localnet, Options, keys},
-    lumora_migrations::Oracle,
-    lumora_node::{
-        Events, NodeConfig,
-        config::{Fetching, Limits, Measurement, OracleEndpoint, Place},
-    },
-    lumora_oracle::{Event, OracleConfig, Peer},
-    serde_json::Value,
+    lumora_localnet::keys,
+    lumora_oracle::Event,
+    serde_json::{Value, json},
     solana_address::Address,
     solana_instruction::Instruction,
     solana_keypair::Keypair,
     solana_signer::Signer,
-    std::{
-        net::{SocketAddr, TcpListener, UdpSocket},
-        path::{Path, PathBuf},
-        sync::{Arc, Mutex},
-        time::{Duration, Instant},
-    },
-    tempfile::TempDir,
+    std::{sync::Mutex, time::Duration},
     tokio_util::sync::CancellationToken,
+    world::{Provider, World, until},
 };
 
 const ORACLES: u16 = 4;
@@ -56,186 +47,14 @@ const LIAR: u16 = 3;
 /// More claims than the rule needs.
 const SHARDS: u32 = 110;
 const PRICE: u64 = 100_000;
-const BOND: u64 = 200_000_000;
 /// Longest wait: nodes of this test wait for two fifths of it, which is most of what a shard takes here.
 const MAX_WAIT: u32 = 120;
 const EPOCH_SECONDS: u32 = 45;
-const PATIENCE: Duration = Duration::from_secs(300);
 
-struct Addresses {
-    measure: SocketAddr,
-    http: SocketAddr,
-}
-
-struct World {
-    localnet: Localnet,
-    folder: TempDir,
-    addresses: Vec<Addresses>,
-    told: Arc<Mutex<Vec<(u16, Event)>>>,
-}
-
-/// A node that was measured, and whose keys the test has.
-struct Worker {
-    owner: Address,
-    operator: Keypair,
-    node: Address,
-}
-
+/// What only this test asks of its world.
 impl World {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let addresses: Vec<Addresses> = (0..ORACLES)
-            .map(|_| Addresses {
-                measure: UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap(),
-                http: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(),
-            })
-            .collect();
-        let mut options = Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/deploy"));
-        let network = &mut options.settings.network;
-        (network.max_wait_seconds, network.shard_bond, network.notice_seconds) = (MAX_WAIT, 1_000_000, 40);
-        let oracles = &mut options.settings.oracles;
-        (oracles.epoch_seconds, oracles.commit_seconds, oracles.dispute_seconds) = (EPOCH_SECONDS, 6, 0);
-        oracles.members = (0..ORACLES)
-            .map(|index| Oracle {
-                key: keys::oracle(index).pubkey().into(),
-                endpoint: addresses[usize::from(index)].measure,
-                owner: None,
-            })
-            .collect();
-        options.funded = (0..ORACLES).map(|index| keys::oracle(index).pubkey()).collect();
-        Self {
-            localnet: Localnet::start(options).await.unwrap(),
-            folder,
-            addresses,
-            told: Arc::default(),
-        }
-    }
-
-    fn connection(&self) -> &Connection {
-        self.localnet.connection()
-    }
-
     async fn network(&self) -> Network {
         self.connection().fetch(&NETWORK).await.unwrap()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn url(&self, index: u16) -> String {
-        format!("http://{}", self.addresses[usize::from(index)].http)
-    }
-
-    fn start_oracle(&self, index: u16) {
-        let name = format!("oracle-{index}");
-        let key = self.path(&format!("{name}.json"));
-        save(&key, &keys::oracle(index)).unwrap();
-        let peers: Vec<Peer> = (0..ORACLES)
-            .filter(|peer| *peer != index)
-            .map(|peer| Peer {
-                key: keys::oracle(peer).pubkey(),
-                http: self.url(peer).parse().unwrap(),
-            })
-            .collect();
-        let Addresses { measure, http } = self.addresses[usize::from(index)];
-        let config: OracleConfig = serde_json::from_value(serde_json::json!({
-            "rpc_url": self.localnet.rpc_url(),
-            "ws_url": self.localnet.websocket_url(),
-            "key": key,
-            "data_dir": self.path(&name),
-            "measure": measure,
-            "http": http,
-            "peers": peers,
-            "poll_ms": 300,
-            "stagger_ms": 500,
-        }))
-        .unwrap();
-        assert!(config.adaptation, "it is on by default");
-        let told = Arc::clone(&self.told);
-        tokio::spawn(lumora_oracle::run_observed(
-            config,
-            CancellationToken::new(),
-            move |event| {
-                eprintln!("oracle {index}: {}", serde_json::to_string(&event).unwrap());
-                told.lock().unwrap().push((index, event));
-            },
-        ));
-    }
-
-    /// A node that runs until it is proven.
-    async fn worker(&self) -> Worker {
-        let key = |part: &str| {
-            let (path, keypair) = (self.path(&format!("{part}.json")), Keypair::new());
-            save(&path, &keypair).unwrap();
-            (path, keypair)
-        };
-        let ((owner_key, owner), (operator_key, operator), (transport_key, _)) =
-            (key("owner"), key("operator"), key("transport"));
-        for address in [owner.pubkey(), operator.pubkey()] {
-            self.localnet.airdrop(&address, 10_000_000_000).await.unwrap();
-        }
-        self.localnet.grant_lmr(&owner.pubkey(), 2 * BOND).await.unwrap();
-        let oracles = (0..LIAR).map(|index| OracleEndpoint {
-            key: keys::oracle(index).pubkey(),
-            measure: self.addresses[usize::from(index)].measure,
-            http: self.url(index).parse().unwrap(),
-        });
-        let config = NodeConfig {
-            rpc_url: self.localnet.rpc_url().to_owned(),
-            ws_url: Some(self.localnet.websocket_url().to_owned()),
-            owner_key: Some(owner_key),
-            owner: None,
-            operator_key,
-            transport_key,
-            index: 0,
-            data_dir: self.path("node"),
-            store: self.path("store").display().to_string(),
-            location: Place {
-                latitude: 52.52,
-                longitude: 13.40,
-            },
-            limits: Limits::new(20_000, 200),
-            bond: BOND,
-            oracles: oracles.collect(),
-            measurement: Measurement::default(),
-            fetching: Fetching {
-                private_addresses: Vec::new(),
-            },
-            minimum_claim: u64::MAX,
-            poll_seconds: 1,
-        };
-        let node = node_address(&owner.pubkey(), 0).0;
-        let running = tokio::spawn(lumora_node::run_with(
-            config,
-            Events::to(std::io::stderr()),
-            CancellationToken::new(),
-        ));
-        self.until("the node is proven", async || {
-            let found: Option<Attestation> = self
-                .connection()
-                .fetch_optional(&attestation_address(&node).0)
-                .await
-                .unwrap();
-            found.is_some_and(|found| found.down_kbps > 0)
-        })
-        .await;
-        running.abort();
-        let _ = running.await;
-        Worker {
-            owner: owner.pubkey(),
-            operator,
-            node,
-        }
-    }
-
-    /// Waits until something is so.
-    async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so().await {
-            assert!(Instant::now() < deadline, "waited in vain: {what}");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
     }
 
     /// Sends instructions, some to a transaction, all at the same time.
@@ -250,7 +69,7 @@ impl World {
     async fn next_epoch(&self) -> Epoch {
         let set: OracleSet = self.connection().fetch(&ORACLE_SET).await.unwrap();
         let address = epoch_address(set.next_epoch).0;
-        self.until("the next epoch is drawn", async || {
+        until("the next epoch is drawn", async || {
             let epoch: Option<Epoch> = self.connection().fetch_optional(&address).await.unwrap();
             epoch.is_some_and(|epoch| epoch.is_drawn())
         })
@@ -268,15 +87,13 @@ impl World {
     }
 
     async fn report(&self) -> Option<AdaptationReport> {
-        let client = OracleClient::new(self.url(0).parse().unwrap(), Duration::from_secs(5)).unwrap();
-        client.adaptation().await.unwrap()
+        self.client(0).adaptation().await.unwrap()
     }
 
     /// The epochs in which oracles brought an adaptation to the chain.
     fn adapted(&self) -> Vec<u64> {
-        let told = self.told.lock().unwrap();
-        let adapted = told.iter().filter_map(|(_, event)| match event {
-            Event::RankingAdapted { epoch, .. } => Some(*epoch),
+        let adapted = self.told().into_iter().filter_map(|(_, event)| match event {
+            Event::RankingAdapted { epoch, .. } => Some(epoch),
             _ => None,
         });
         adapted.collect()
@@ -285,41 +102,45 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_wait_follows_what_a_quorum_measured_and_stays_where_it_is_while_frozen() {
-    let world = World::start().await;
+    let world = World::start(ORACLES, |options| {
+        let network = &mut options.settings.network;
+        (network.max_wait_seconds, network.shard_bond, network.notice_seconds) = (MAX_WAIT, 1_000_000, 40);
+        let oracles = &mut options.settings.oracles;
+        (oracles.epoch_seconds, oracles.commit_seconds) = (EPOCH_SECONDS, 6);
+    })
+    .await;
     for index in 0..LIAR {
-        world.start_oracle(index);
+        let config = world.config(index, json!({}));
+        assert!(config.adaptation, "it is on by default");
+        world.run(index, config);
     }
-    let worker = world.worker().await;
+    let worker = a_node_is_proven(&world).await;
 
     let lie = a_lie_is_signed_by_one(&world).await;
     let first = shards_are_done_after_a_long_wait(&world, &worker, 0).await;
-    world
-        .until("the wait is shortened", async || world.network().await.adaptations == 1)
-        .await;
+    until("the wait is shortened", async || world.network().await.adaptations == 1).await;
     let network = world.network().await;
     assert_eq!((network.max_wait_seconds, network.adaptable_from), (108, first + 1));
     assert_eq!(network.parameters().weights, [4_000, 3_000, 2_000, 1_000]);
     let report = world.report().await.unwrap();
     assert_eq!((report.figures.claims, report.to.max_wait_seconds), (SHARDS, 108));
     assert!(report.figures.finished >= 50 && report.signed.is_some(), "{report:?}");
-    world.until("it is told", async || world.adapted() == [first]).await;
+    until("it is told", async || world.adapted() == [first]).await;
     it_is_in_the_indexers_history(&world, first).await;
     // What the liar paid rent for can be nobody's quorum any more.
-    world
-        .until("the lie's account is closed", async || {
-            world.connection().account(&lie).await.unwrap().is_none()
-        })
-        .await;
+    until("the lie's account is closed", async || {
+        world.connection().account(&lie).await.unwrap().is_none()
+    })
+    .await;
 
     let authority = world.localnet.authority();
     let freeze = build_registry::freeze_adaptation(&authority.pubkey());
     world.localnet.sender().send(&[freeze], &[authority]).await.unwrap();
     let second = shards_are_done_after_a_long_wait(&world, &worker, 1).await;
-    world
-        .until("the epoch of the second job is final", async || {
-            world.latest_final().await.is_some_and(|epoch| epoch.epoch == second)
-        })
-        .await;
+    until("the epoch of the second job is final", async || {
+        world.latest_final().await.is_some_and(|epoch| epoch.epoch == second)
+    })
+    .await;
     // Long enough for what took less the first time.
     tokio::time::sleep(Duration::from_secs(15)).await;
     assert_eq!(world.network().await.adaptations, 1);
@@ -328,48 +149,57 @@ async fn the_wait_follows_what_a_quorum_measured_and_stays_where_it_is_while_fro
     // It was the freeze, and nothing else, that held it.
     let unfreeze = build_registry::unfreeze_adaptation(&authority.pubkey());
     world.localnet.sender().send(&[unfreeze], &[authority]).await.unwrap();
-    world
-        .until("the wait is shortened again", async || {
-            world.network().await.adaptations == 2
-        })
-        .await;
+    until("the wait is shortened again", async || {
+        world.network().await.adaptations == 2
+    })
+    .await;
     assert_eq!(world.network().await.max_wait_seconds, 98);
-    world
-        .until("it is told again", async || world.adapted() == [first, second])
-        .await;
+    until("it is told again", async || world.adapted() == [first, second]).await;
+}
+
+/// The node has run until it was proven; from then on the test acts for it.
+async fn a_node_is_proven(world: &World) -> Provider {
+    let mut worker = world.provider("node").await;
+    worker.config.limits.shards = 200;
+    worker.config.oracles.truncate(usize::from(LIAR));
+    worker.start();
+    let attestation = attestation_address(&worker.node).0;
+    until("the node is proven", async || {
+        let found: Option<Attestation> = world.connection().fetch_optional(&attestation).await.unwrap();
+        found.is_some_and(|found| found.down_kbps > 0)
+    })
+    .await;
+    worker.kill().await;
+    worker
 }
 
 /// The liar signs the farthest step that the program would admit, and brings it to the chain before anybody else signs.
 async fn a_lie_is_signed_by_one(world: &World) -> Address {
     let liar = keys::oracle(LIAR);
-    let sender = world
-        .localnet
-        .sender()
-        .paid_by(Keypair::new_from_array(*liar.secret_bytes()));
+    let sender = world.sender_of(&liar);
     let counting = Mutex::new(Address::default());
-    world
-        .until("the lie is on the chain", async || {
-            let (network, Some(epoch)) = (world.network().await, world.latest_final().await) else {
-                return false;
-            };
-            let unsealed = AdaptRankingArguments {
-                digest: [0; 32],
-                weights: [3_800, 3_000, 2_000, 1_200],
-                max_wait_seconds: MAX_WAIT + MAX_WAIT / 10,
-                reasons: [2, 2],
-                expires_at: i64::MAX,
-            };
-            let arguments = AdaptRankingArguments {
-                digest: adaptation(&network, &epoch, &unsealed).digest(),
-                ..unsealed
-            };
-            let signature = liar.sign_message(&arguments.digest);
-            let key = liar.pubkey();
-            let sent = build_bandwidth::adapt_ranking(&key, &key, epoch.epoch, &arguments, &[(key, signature)]);
-            *counting.lock().unwrap() = adaptation_address(&arguments.digest).0;
-            sender.send(&sent, &[]).await.is_ok()
-        })
-        .await;
+    until("the lie is on the chain", async || {
+        let (network, Some(epoch)) = (world.network().await, world.latest_final().await) else {
+            return false;
+        };
+        let unsealed = AdaptRankingArguments {
+            digest: [0; 32],
+            weights: [3_800, 3_000, 2_000, 1_200],
+            max_wait_seconds: MAX_WAIT + MAX_WAIT / 10,
+            reasons: [2, 2],
+            expires_at: i64::MAX,
+        };
+        let arguments = AdaptRankingArguments {
+            digest: adaptation(&network, &epoch, &unsealed).digest(),
+            ..unsealed
+        };
+        let signature = liar.sign_message(&arguments.digest);
+        let key = liar.pubkey();
+        let sent = build_bandwidth::adapt_ranking(&key, &key, epoch.epoch, &arguments, &[(key, signature)]);
+        *counting.lock().unwrap() = adaptation_address(&arguments.digest).0;
+        sender.send(&sent, &[]).await.is_ok()
+    })
+    .await;
     let address = *counting.lock().unwrap();
     let count: AdaptationCount = world.connection().fetch(&address).await.unwrap();
     assert_eq!(count.signers, 1 << LIAR);
@@ -378,7 +208,7 @@ async fn a_lie_is_signed_by_one(world: &World) -> Address {
 }
 
 /// A job whose shards the worker takes as soon as it may, all within one epoch, whose number it gives.
-async fn shards_are_done_after_a_long_wait(world: &World, worker: &Worker, id: u64) -> u64 {
+async fn shards_are_done_after_a_long_wait(world: &World, worker: &Provider, id: u64) -> u64 {
     let (job, account) = create_job(world, id).await;
     // The rule's wait is over when the epoch begins, and counts all the same.
     world
@@ -388,10 +218,7 @@ async fn shards_are_done_after_a_long_wait(world: &World, worker: &Worker, id: u
         .unwrap();
     let epoch = world.next_epoch().await;
     let operator = worker.operator.pubkey();
-    let sender = world
-        .localnet
-        .sender()
-        .paid_by(Keypair::new_from_array(*worker.operator.secret_bytes()));
+    let sender = world.sender_of(&worker.operator);
     let replicas: Vec<Replica> = (0..SHARDS).map(|shard| Replica { job, shard, replica: 0 }).collect();
     let claims: Vec<Instruction> = replicas
         .iter()
@@ -434,11 +261,10 @@ async fn shards_are_done_after_a_long_wait(world: &World, worker: &Worker, id: u
 
     let last: Assignment = world.connection().fetch(addresses.last().unwrap()).await.unwrap();
     assert_eq!(last.state, assignment_state::REVEALED);
-    world
-        .until("nothing can be challenged any more", async || {
-            world.connection().unix_timestamp().await.unwrap() > last.revealed_at + 3
-        })
-        .await;
+    until("nothing can be challenged any more", async || {
+        world.connection().unix_timestamp().await.unwrap() > last.revealed_at + 3
+    })
+    .await;
     let assigned = Assigned {
         replica: 0,
         node: worker.node,
@@ -494,12 +320,11 @@ async fn it_is_in_the_indexers_history(world: &World, epoch: u64) {
     let running = tokio::spawn(run(config, shutdown.clone()));
     let get =
         async |path: &str| -> Option<Value> { reqwest::get(format!("{url}{path}")).await.ok()?.json().await.ok() };
-    world
-        .until("the indexer shows the adaptation", async || {
-            let page = get("/v1/events?name=RankingAdapted").await;
-            page.is_some_and(|page| page["items"].as_array().is_some_and(|items| items.len() == 1))
-        })
-        .await;
+    until("the indexer shows the adaptation", async || {
+        let page = get("/v1/events?name=RankingAdapted").await;
+        page.is_some_and(|page| page["items"].as_array().is_some_and(|items| items.len() == 1))
+    })
+    .await;
     let page = get("/v1/events?name=RankingAdapted").await.unwrap();
     let fields = &page["items"][0]["fields"];
     assert_eq!(fields["epoch"], epoch.to_string());

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
-mod oracle_world;
+mod world;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -20,9 +20,9 @@ use lumora_interface::{
 };
 use lumora_localnet::keys;
 use lumora_oracle::{Event, OracleConfig, Peer};
-use oracle_world::{Setting, World, address, wait_for};
 use solana_signer::Signer;
 use tokio::net::TcpListener;
+use world::{World, one_round};
 
 const HONEST: u16 = 3;
 /// Index of the oracle that lies, and its seat.
@@ -68,13 +68,12 @@ async fn give_bond(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_oracle_that_shows_two_roots_to_two_peers_is_jailed_and_the_honest_root_stands() {
-    let setting = Setting {
-        oracles: HONEST + 1,
-        epoch_seconds: 10,
-        commit_seconds: 6,
-        retention_seconds: 30,
-    };
-    let (world, mut events) = World::start(&setting).await;
+    let world = World::start(HONEST + 1, |options| {
+        let oracles = &mut options.settings.oracles;
+        (oracles.epoch_seconds, oracles.commit_seconds, oracles.retention_seconds) = (10, 6, 30);
+    })
+    .await;
+    let mut events = world.events();
     give_bond(&world).await;
     // A leaf needs a node, measured or not.
     world.register_node(0, [7; 32], 10_000).await;
@@ -83,31 +82,32 @@ async fn an_oracle_that_shows_two_roots_to_two_peers_is_jailed_and_the_honest_ro
         let shown = if index == 1 { lying_face } else { honest_face };
         let liar = Peer {
             key: keys::oracle(LIAR).pubkey(),
-            http: address(shown),
+            http: format!("http://{shown}").parse().unwrap(),
         };
         let config = OracleConfig {
             peers: (0..HONEST).map(|other| world.peer(other)).chain([liar]).collect(),
-            ..world.config(index, "")
+            ..world.config(index, one_round())
         };
         world.run(index, config);
     }
 
     let mut attested = Vec::new();
-    let (reporter, epoch) = wait_for(&mut events, |oracle, event| match event {
-        Event::EquivocationReported {
-            epoch, oracle: liar, ..
-        } => {
-            assert_eq!(*liar, keys::oracle(LIAR).pubkey());
-            Some((oracle, *epoch))
-        }
-        Event::EpochAttested { epoch, agreed, .. } => {
-            assert_ne!(*agreed, Some(false), "oracle {oracle} came to other figures");
-            attested.push(*epoch);
-            None
-        }
-        _ => None,
-    })
-    .await;
+    let (reporter, epoch) = events
+        .wait_for(|oracle, event| match event {
+            Event::EquivocationReported {
+                epoch, oracle: liar, ..
+            } => {
+                assert_eq!(*liar, keys::oracle(LIAR).pubkey());
+                Some((oracle, *epoch))
+            }
+            Event::EpochAttested { epoch, agreed, .. } => {
+                assert_ne!(*agreed, Some(false), "oracle {oracle} came to other figures");
+                attested.push(*epoch);
+                None
+            }
+            _ => None,
+        })
+        .await;
 
     let connection = world.connection();
     let set: OracleSet = connection.fetch(&ORACLE_SET).await.unwrap();
@@ -121,11 +121,14 @@ async fn an_oracle_that_shows_two_roots_to_two_peers_is_jailed_and_the_honest_ro
     // Honest oracles never lose their place, and the epoch lied about has the root that they agreed on.
     assert!((0..HONEST).all(|index| set.states[usize::from(index)] == member::ACTIVE));
     if !attested.contains(&epoch) {
-        wait_for(&mut events, |_, event| match event {
-            Event::EpochAttested { epoch: of, agreed, .. } if *of == epoch => Some(assert_ne!(*agreed, Some(false))),
-            _ => None,
-        })
-        .await;
+        events
+            .wait_for(|_, event| match event {
+                Event::EpochAttested { epoch: of, agreed, .. } if *of == epoch => {
+                    Some(assert_ne!(*agreed, Some(false)))
+                }
+                _ => None,
+            })
+            .await;
     }
     let account: Epoch = connection.fetch(&epoch_address(epoch).0).await.unwrap();
     let honest = world.client(0).signature(epoch).await.unwrap().unwrap();
@@ -144,16 +147,17 @@ async fn an_oracle_that_shows_two_roots_to_two_peers_is_jailed_and_the_honest_ro
 
     // The evidence is gone from disk, each oracle goes on, and epochs that nobody needs any more are closed.
     let mut settled = std::collections::BTreeSet::new();
-    let closed = wait_for(&mut events, |oracle, event| match event {
-        Event::EquivocationSettled { jailed, .. } => {
-            assert!(jailed);
-            settled.insert(oracle);
-            None
-        }
-        Event::EpochsClosed { first, .. } => Some(*first),
-        _ => None,
-    })
-    .await;
+    let closed = events
+        .wait_for(|oracle, event| match event {
+            Event::EquivocationSettled { jailed, .. } => {
+                assert!(jailed);
+                settled.insert(oracle);
+                None
+            }
+            Event::EpochsClosed { first, .. } => Some(*first),
+            _ => None,
+        })
+        .await;
     assert!(!settled.is_empty());
     assert_eq!(
         connection

@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+mod world;
+
 use {
-    lumora_client::{history::history, keys::save, tasks as build, token},
+    lumora_client::{history::history, tasks as build, token},
     lumora_core::geo::UnitVector,
     lumora_data::{
         fetch::AGENT,
@@ -15,242 +17,72 @@ use {
         store::Store,
     },
     lumora_interface::{
-        registry::{Node, node_address},
+        registry::Node,
         rewards::{Reward, reward_address},
         tasks::{Assignment, CreateJobArguments, ResultRevealed, ShardSettled, ShardState, job_address},
     },
-    lumora_localnet::{Localnet, Options, keys},
-    lumora_migrations::Oracle,
     lumora_node::{
-        Event, Events, NodeConfig,
-        config::{Fetching, Limits, Measurement, OracleEndpoint, Place},
+        Event,
+        config::{Limits, Place},
         event::Outcome,
         owner::{self, Withdrawal},
     },
-    lumora_oracle::{OracleConfig, Peer},
+    serde_json::json,
     solana_address::Address,
     solana_keypair::Keypair,
     solana_signer::Signer,
     std::{
         collections::BTreeMap,
-        io::Write,
-        net::{SocketAddr, TcpListener, UdpSocket},
         path::Path,
-        sync::{Arc, Mutex},
         time::{Duration, Instant},
     },
-    tempfile::TempDir,
-    tokio::task::JoinHandle,
-    tokio_util::sync::CancellationToken,
+    world::{BOND, Provider, World, until},
 };
 
 const ORACLES: u16 = 3;
-const NODES: u8 = 3;
+/// Berlin, Paris, Madrid: the job's data lives in Berlin.
+const PLACES: [(f64, f64); 3] = [(52.52, 13.40), (48.86, 2.35), (40.42, -3.70)];
 const SHARDS: u32 = 6;
 const PAGES: usize = 48;
 const FORBIDDEN: usize = 4;
 const LIMIT_KBPS: u32 = 20_000;
-const BOND: u64 = 200_000_000;
-const PATIENCE: Duration = Duration::from_secs(240);
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<Event>>>);
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        eprint!("{}", String::from_utf8_lossy(line));
-        self.0.lock().unwrap().push(serde_json::from_slice(line)?);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A node that can be killed.
-struct Agent {
-    config: NodeConfig,
-    node: Address,
-    log: Log,
-    running: Option<JoinHandle<lumora_node::Result<()>>>,
-}
-
-impl Agent {
-    fn start(&mut self) {
-        let (config, events) = (self.config.clone(), Events::to(self.log.clone()));
-        self.running = Some(tokio::spawn(lumora_node::run_with(
-            config,
-            events,
-            CancellationToken::new(),
-        )));
-    }
-
-    /// Drops everything that it is doing, wherever it stands.
-    async fn kill(&mut self) {
-        if let Some(running) = self.running.take() {
-            assert!(!running.is_finished(), "a node stopped by itself: {:?}", running.await);
-            running.abort();
-            let _ = running.await;
-        }
-        // The parts that ran beside it end a moment later; a killed process would have released its lock at once.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-
-    fn events(&self) -> Vec<Event> {
-        self.log.0.lock().unwrap().clone()
-    }
-
-    fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
-        self.events().iter().any(wanted)
-    }
-}
-
-struct World {
-    localnet: Localnet,
-    folder: TempDir,
-    agents: Vec<Agent>,
-    shutdown: CancellationToken,
+/// The network with its nodes, the pages, and where results go.
+struct Scene {
+    world: World,
+    agents: Vec<Provider>,
     site: Site,
     store: Store,
 }
 
-fn free_udp() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-fn free_tcp() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-impl World {
+impl Scene {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let addresses: Vec<(SocketAddr, SocketAddr)> = (0..ORACLES).map(|_| (free_udp(), free_tcp())).collect();
-        let mut options = Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/deploy"));
-        options.settings.network.max_wait_seconds = 6;
-        options.settings.oracles.epoch_seconds = 14;
-        options.settings.oracles.commit_seconds = 8;
-        options.settings.oracles.dispute_seconds = 1;
-        options.settings.oracles.members = (0..ORACLES)
-            .map(|index| Oracle {
-                key: keys::oracle(index).pubkey().into(),
-                endpoint: addresses[usize::from(index)].0,
-                owner: None,
-            })
-            .collect();
-        options.funded = (0..ORACLES).map(|index| keys::oracle(index).pubkey()).collect();
-        let localnet = Localnet::start(options).await.unwrap();
-
-        let site = serve_pages(folder.path()).await;
-        let shutdown = CancellationToken::new();
+        let world = World::start(ORACLES, |options| {
+            options.settings.network.max_wait_seconds = 6;
+            let oracles = &mut options.settings.oracles;
+            (oracles.epoch_seconds, oracles.commit_seconds, oracles.dispute_seconds) = (14, 8, 1);
+        })
+        .await;
+        let site = serve_pages(world.folder.path()).await;
         for index in 0..ORACLES {
-            let config = oracle_config(&localnet, folder.path(), &addresses, index);
-            let observed = move |event| eprintln!("oracle {index}: {}", serde_json::to_string(&event).unwrap());
-            tokio::spawn(lumora_oracle::run_observed(config, shutdown.clone(), observed));
+            world.run(index, world.config(index, json!({})));
         }
         let mut agents = Vec::new();
-        for index in 0..NODES {
-            agents.push(agent(&localnet, folder.path(), &addresses, site.address(), index).await);
+        for (index, (latitude, longitude)) in PLACES.into_iter().enumerate() {
+            let mut agent = world.provider(&format!("node-{index}")).await;
+            let config = &mut agent.config;
+            config.location = Place { latitude, longitude };
+            config.limits = Limits::new(LIMIT_KBPS, 3);
+            config.fetching.private_addresses = vec![site.address()];
+            (config.minimum_claim, config.poll_seconds) = (1, 2);
+            agents.push(agent);
         }
-        let store = Store::local(folder.path().join("store")).unwrap();
         Self {
-            localnet,
-            folder,
+            store: Store::local(world.path("store")).unwrap(),
+            world,
             agents,
-            shutdown,
             site,
-            store,
         }
-    }
-
-    /// Waits until something is so.
-    async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so().await {
-            assert!(Instant::now() < deadline, "waited in vain: {what}");
-            tokio::time::sleep(Duration::from_millis(300)).await;
-        }
-    }
-}
-
-fn oracle_config(
-    localnet: &Localnet,
-    folder: &Path,
-    addresses: &[(SocketAddr, SocketAddr)],
-    index: u16,
-) -> OracleConfig {
-    let path = folder.join(format!("oracle-{index}.json"));
-    save(&path, &keys::oracle(index)).unwrap();
-    let peers = (0..ORACLES).filter(|peer| *peer != index).map(|peer| Peer {
-        key: keys::oracle(peer).pubkey(),
-        http: format!("http://{}", addresses[usize::from(peer)].1).parse().unwrap(),
-    });
-    let (measure, http) = addresses[usize::from(index)];
-    let config = serde_json::json!({
-        "rpc_url": localnet.rpc_url(),
-        "ws_url": localnet.websocket_url(),
-        "key": path,
-        "data_dir": folder.join(format!("oracle-{index}")),
-        "measure": measure,
-        "http": http,
-        "peers": peers.collect::<Vec<_>>(),
-    });
-    serde_json::from_value(config).unwrap()
-}
-
-async fn agent(
-    localnet: &Localnet,
-    folder: &Path,
-    addresses: &[(SocketAddr, SocketAddr)],
-    site: SocketAddr,
-    index: u8,
-) -> Agent {
-    let key = |name: &str| {
-        let path = folder.join(format!("node-{index}-{name}.json"));
-        let keypair = Keypair::new();
-        save(&path, &keypair).unwrap();
-        (path, keypair.pubkey())
-    };
-    let ((owner_key, owner), (operator_key, operator), (transport_key, _)) =
-        (key("owner"), key("operator"), key("transport"));
-    for address in [owner, operator] {
-        localnet.airdrop(&address, 10_000_000_000).await.unwrap();
-    }
-    localnet.grant_lmr(&owner, 2 * BOND).await.unwrap();
-    let oracles = (0..ORACLES).map(|oracle| OracleEndpoint {
-        key: keys::oracle(oracle).pubkey(),
-        measure: addresses[usize::from(oracle)].0,
-        http: format!("http://{}", addresses[usize::from(oracle)].1).parse().unwrap(),
-    });
-    let config = NodeConfig {
-        rpc_url: localnet.rpc_url().to_owned(),
-        ws_url: Some(localnet.websocket_url().to_owned()),
-        owner_key: Some(owner_key),
-        owner: None,
-        operator_key,
-        transport_key,
-        index: 0,
-        data_dir: folder.join(format!("node-{index}")),
-        store: folder.join("store").display().to_string(),
-        // Berlin, Paris, Madrid: the job's data lives in Berlin.
-        location: [(52.52, 13.40), (48.86, 2.35), (40.42, -3.70)]
-            .map(|(latitude, longitude)| Place { latitude, longitude })[usize::from(index)],
-        limits: Limits::new(LIMIT_KBPS, 3),
-        bond: BOND,
-        oracles: oracles.collect(),
-        measurement: Measurement::default(),
-        fetching: Fetching {
-            private_addresses: vec![site],
-        },
-        minimum_claim: 1,
-        poll_seconds: 2,
-    };
-    Agent {
-        config,
-        node: node_address(&owner, 0).0,
-        log: Log::default(),
-        running: None,
     }
 }
 
@@ -308,28 +140,27 @@ fn manifest(site: &Site, client: &ResultsSecretKey) -> (Manifest, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nodes_are_measured_and_paid_and_finish_a_job_although_one_is_killed_over_and_over() {
-    let mut world = World::start().await;
-    world.agents.iter_mut().for_each(Agent::start);
+    let mut scene = Scene::start().await;
+    scene.agents.iter_mut().for_each(Provider::start);
 
-    every_node_is_proven_and_paid(&world).await;
-    a_second_start_goes_on_from_the_first(&mut world).await;
-    let (job, client, secret) = a_job_is_created(&world).await;
-    it_is_finished_although_a_node_is_killed(&mut world, &job).await;
-    the_results_are_what_was_paid_for(&world, &job, &secret).await;
-    no_lmr_is_lost(&world, &job, &client).await;
-    how_it_stands_is_told(&world).await;
-    the_owner_takes_single_steps(&mut world).await;
-    world.shutdown.cancel();
+    every_node_is_proven_and_paid(&scene).await;
+    a_second_start_goes_on_from_the_first(&mut scene).await;
+    let (job, client, secret) = a_job_is_created(&scene).await;
+    it_is_finished_although_a_node_is_killed(&mut scene, &job).await;
+    the_results_are_what_was_paid_for(&scene, &job, &secret).await;
+    no_lmr_is_lost(&scene, &job, &client).await;
+    how_it_stands_is_told(&scene).await;
+    the_owner_takes_single_steps(&mut scene).await;
 }
 
-async fn every_node_is_proven_and_paid(world: &World) {
-    for agent in &world.agents {
-        world
-            .until("a reward is claimed", async || {
-                agent.has(|event| matches!(event, Event::RewardClaimed { .. }))
-            })
-            .await;
-        let reward: Reward = world
+async fn every_node_is_proven_and_paid(scene: &Scene) {
+    for agent in &scene.agents {
+        until("a reward is claimed", async || {
+            agent.has(|event| matches!(event, Event::RewardClaimed { .. }))
+        })
+        .await;
+        let reward: Reward = scene
+            .world
             .localnet
             .connection()
             .fetch(&reward_address(&agent.node).0)
@@ -350,8 +181,8 @@ async fn every_node_is_proven_and_paid(world: &World) {
 }
 
 /// Registered, bonded and measured rounds are not done again.
-async fn a_second_start_goes_on_from_the_first(world: &mut World) {
-    let agent = &mut world.agents[1];
+async fn a_second_start_goes_on_from_the_first(scene: &mut Scene) {
+    let agent = &mut scene.agents[1];
     agent.kill().await;
     let before = agent.events().len();
     agent.start();
@@ -371,13 +202,23 @@ async fn a_second_start_goes_on_from_the_first(world: &mut World) {
     assert!(!again.iter().any(repeated), "{again:?}");
 }
 
-async fn a_job_is_created(world: &World) -> (Address, Keypair, ResultsSecretKey) {
+async fn a_job_is_created(scene: &Scene) -> (Address, Keypair, ResultsSecretKey) {
     let (client, secret) = (Keypair::new(), ResultsSecretKey::random().unwrap());
-    let (manifest, list) = manifest(&world.site, &secret);
-    world.store.put(manifest.canonical()).await.unwrap();
-    world.store.put(list).await.unwrap();
-    world.localnet.airdrop(&client.pubkey(), 1_000_000_000).await.unwrap();
-    world.localnet.grant_lmr(&client.pubkey(), 1_000_000_000).await.unwrap();
+    let (manifest, list) = manifest(&scene.site, &secret);
+    scene.store.put(manifest.canonical()).await.unwrap();
+    scene.store.put(list).await.unwrap();
+    scene
+        .world
+        .localnet
+        .airdrop(&client.pubkey(), 1_000_000_000)
+        .await
+        .unwrap();
+    scene
+        .world
+        .localnet
+        .grant_lmr(&client.pubkey(), 1_000_000_000)
+        .await
+        .unwrap();
     let UnitVector { x, y, z } = lumora_client::location::Location::from_degrees(52.52, 13.40)
         .unwrap()
         .centre;
@@ -390,18 +231,18 @@ async fn a_job_is_created(world: &World) -> (Address, Keypair, ResultsSecretKey)
         tolerance_bits: 6,
         tolerance_count: 500,
         price: 1_000_001,
-        deadline: world.localnet.connection().unix_timestamp().await.unwrap() + 600,
+        deadline: scene.world.localnet.connection().unix_timestamp().await.unwrap() + 600,
         commit_seconds: 25,
         reveal_seconds: 25,
         challenge_seconds: 0,
     };
     let create = build::create_job(&client.pubkey(), 0, SHARDS, &arguments);
-    world.localnet.sender().send(&[create], &[&client]).await.unwrap();
+    scene.world.localnet.sender().send(&[create], &[&client]).await.unwrap();
     (job_address(&client.pubkey(), 0).0, client, secret)
 }
 
 /// Killed as soon as it has done the next step, so that each step is once the last one.
-async fn it_is_finished_although_a_node_is_killed(world: &mut World, job: &Address) {
+async fn it_is_finished_although_a_node_is_killed(scene: &mut Scene, job: &Address) {
     let steps: [fn(&Event) -> bool; 6] = [
         |event| matches!(event, Event::ShardClaimed { .. }),
         |event| matches!(event, Event::ShardProgress { .. }),
@@ -410,15 +251,15 @@ async fn it_is_finished_although_a_node_is_killed(world: &mut World, job: &Addre
         |event| matches!(event, Event::Revealed { .. }),
         |event| matches!(event, Event::Settled { .. }),
     ];
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + Duration::from_secs(240);
     let mut kills = 0;
     loop {
-        let seen = world.agents[0].events().len();
+        let seen = scene.agents[0].events().len();
         let patience = Instant::now() + Duration::from_secs(6);
-        while !world.agents[0].events()[seen..].iter().any(steps[kills % steps.len()]) && Instant::now() < patience {
+        while !scene.agents[0].events()[seen..].iter().any(steps[kills % steps.len()]) && Instant::now() < patience {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let (_, states) = world.localnet.connection().job(job).await.unwrap().unwrap();
+        let (_, states) = scene.world.localnet.connection().job(job).await.unwrap().unwrap();
         if states.iter().all(|state| state.is_settled()) {
             break;
         }
@@ -426,20 +267,20 @@ async fn it_is_finished_although_a_node_is_killed(world: &mut World, job: &Addre
             Instant::now() < deadline,
             "after {kills} kills the shards are {states:?}"
         );
-        world.agents[0].kill().await;
-        world.agents[0].start();
+        scene.agents[0].kill().await;
+        scene.agents[0].start();
         kills += 1;
     }
     eprintln!("{kills} kills");
     let resumed = |event: &Event| matches!(event, Event::Started { resumed, .. } if *resumed > 0);
     assert!(
-        world.agents[0].has(resumed),
+        scene.agents[0].has(resumed),
         "it was never killed between a result and its settlement"
     );
 }
 
-async fn the_results_are_what_was_paid_for(world: &World, job: &Address, secret: &ResultsSecretKey) {
-    let connection = world.localnet.connection();
+async fn the_results_are_what_was_paid_for(scene: &Scene, job: &Address, secret: &ResultsSecretKey) {
+    let connection = scene.world.localnet.connection();
     let (account, states) = connection.job(job).await.unwrap().unwrap();
     assert!(
         states.iter().all(|state: &ShardState| state.replicas() == 0b11),
@@ -455,19 +296,19 @@ async fn the_results_are_what_was_paid_for(world: &World, job: &Address, secret:
     for shard in &settled {
         for reveal in revealed.iter().filter(|reveal| reveal.shard == shard.shard) {
             let name = result_name(&job.to_bytes(), reveal.shard, &reveal.node.to_bytes());
-            let cid = world
+            let cid = scene
                 .store
                 .resolve(&name)
                 .await
                 .unwrap()
                 .expect("no result under its name");
-            let result = open(&cid, secret, &world.store).await.unwrap();
+            let result = open(&cid, secret, &scene.store).await.unwrap();
             assert_eq!(result.result_root, reveal.result_root);
             records += result.records.len();
         }
     }
     assert_eq!(records, 2 * (PAGES - FORBIDDEN));
-    assert_eq!(world.site.forbidden_requests(AGENT), BTreeMap::new());
+    assert_eq!(scene.site.forbidden_requests(AGENT), BTreeMap::new());
     let won = |event: &Event| {
         matches!(
             event,
@@ -477,24 +318,22 @@ async fn the_results_are_what_was_paid_for(world: &World, job: &Address, secret:
             }
         )
     };
-    for agent in &world.agents[1..] {
-        world
-            .until("the nodes see that they won", async || agent.has(won))
-            .await;
+    for agent in &scene.agents[1..] {
+        until("the nodes see that they won", async || agent.has(won)).await;
     }
     assert!(connection.fetch_all::<Assignment>(&[]).await.unwrap().is_empty());
 }
 
-async fn no_lmr_is_lost(world: &World, job: &Address, client: &Keypair) {
-    let connection = world.localnet.connection();
+async fn no_lmr_is_lost(scene: &Scene, job: &Address, client: &Keypair) {
+    let connection = scene.world.localnet.connection();
     let (account, _) = connection.job(job).await.unwrap().unwrap();
     let before = connection.lmr_balance(&client.pubkey()).await.unwrap();
     let close = build::close_job(job, &client.pubkey());
-    world.localnet.sender().send(&[close], &[]).await.unwrap();
+    scene.world.localnet.sender().send(&[close], &[]).await.unwrap();
     let refunded = connection.lmr_balance(&client.pubkey()).await.unwrap() - before;
     assert_eq!(account.escrowed, account.paid + account.fees + refunded);
     assert_eq!(account.escrowed, u64::from(SHARDS) * 2 * 1_000_001);
-    for agent in &world.agents {
+    for agent in &scene.agents {
         let owner = lumora_client::keys::load(agent.config.owner_key.as_deref().unwrap())
             .unwrap()
             .pubkey();
@@ -503,8 +342,8 @@ async fn no_lmr_is_lost(world: &World, job: &Address, client: &Keypair) {
     }
 }
 
-async fn how_it_stands_is_told(world: &World) {
-    for agent in &world.agents {
+async fn how_it_stands_is_told(scene: &Scene) {
+    for agent in &scene.agents {
         let status = lumora_node::status(&agent.config).await.unwrap();
         eprintln!("{status}");
         assert!(
@@ -512,17 +351,19 @@ async fn how_it_stands_is_told(world: &World) {
                 .registration
                 .is_some_and(|registration| registration.bond == BOND)
         );
-        assert!(status.claimed > 0 && status.attested.is_some());
+        assert!(status.claimed > 0);
+        // Nothing was sold, and an oracle says so.
+        assert_eq!(status.attested.and_then(|attested| attested.marred), Some(0));
         // Nothing is to be done any more, and the reason for that is told.
         assert!(!status.explanations.is_empty());
     }
-    assert!(world.folder.path().join("node-0/status.json").exists());
+    assert!(scene.world.folder.path().join("node-0/status.json").exists());
 }
 
 /// Claim, limits, withdrawal beside the agents; a measurement by hand without its agent.
-async fn the_owner_takes_single_steps(world: &mut World) {
-    let connection = world.localnet.connection().clone();
-    let status = lumora_node::status(&world.agents[1].config).await.unwrap();
+async fn the_owner_takes_single_steps(scene: &mut Scene) {
+    let connection = scene.world.localnet.connection().clone();
+    let status = lumora_node::status(&scene.agents[1].config).await.unwrap();
     let report = status.agent.expect("the agent runs");
     assert!(
         report.usage.is_some_and(|usage| usage.used_bytes > 0),
@@ -531,7 +372,7 @@ async fn the_owner_takes_single_steps(world: &mut World) {
     // How they ended says something about this machine, not about the report.
     assert!(!report.measured.is_empty());
 
-    let agent = &world.agents[1];
+    let agent = &scene.agents[1];
     let claimed = owner::claim(agent.config.clone()).await.unwrap();
     let reward: Reward = connection.fetch(&reward_address(&agent.node).0).await.unwrap();
     assert!(claimed.lifetime > 0 && claimed.lifetime <= reward.claimed && claimed.rest.is_some());
@@ -555,15 +396,15 @@ async fn the_owner_takes_single_steps(world: &mut World) {
     let refused = owner::withdraw(keyless, None).await.unwrap_err().to_string();
     assert!(refused.contains("owner_key"), "{refused}");
 
-    let locked = owner::measure(world.agents[2].config.clone(), None)
+    let locked = owner::measure(scene.agents[2].config.clone(), None)
         .await
         .unwrap_err()
         .to_string();
     assert!(locked.contains("no other node uses this folder"), "{locked}");
-    world.agents[2].kill().await;
+    scene.agents[2].kill().await;
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        match owner::measure(world.agents[2].config.clone(), None).await {
+        match owner::measure(scene.agents[2].config.clone(), None).await {
             // Measured, or told by each oracle why not: its turn is another round, it has measured, a machine is too busy.
             Ok(measured) => {
                 assert!(measured.figures.is_some() || measured.refusals.len() == usize::from(ORACLES));

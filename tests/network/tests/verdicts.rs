@@ -3,12 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
+mod world;
+
 use {
     lumora_client::{
-        Connection, Sender,
         history::history,
-        keys::save,
-        oracle_api::OracleClient,
         tasks::{self as build, Replica},
     },
     lumora_core::{
@@ -24,32 +23,23 @@ use {
     },
     lumora_interface::{
         bandwidth::{Attestation, attestation_address},
-        registry::{NETWORK, Network, Node, node_address},
+        registry::{NETWORK, Network, Node},
         tasks::{
             Assignment, AssignmentSlashed, CreateJobArguments, ResultRejected, RevealResultArguments, ShardSettled,
             ShardState, Verdict, Work, assignment_state, job_address, work_address,
         },
     },
-    lumora_localnet::{Localnet, Options, keys},
-    lumora_migrations::Oracle,
-    lumora_node::{
-        Events, NodeConfig,
-        config::{Fetching, Limits, Measurement, OracleEndpoint, Place},
-    },
-    lumora_oracle::{Event, OracleConfig, Peer},
+    lumora_oracle::Event,
+    serde_json::json,
     solana_address::Address,
     solana_keypair::Keypair,
     solana_signer::Signer,
     std::{
-        collections::BTreeMap,
-        net::{SocketAddr, TcpListener, UdpSocket},
-        path::{Path, PathBuf},
-        sync::{Arc, Mutex},
-        time::{Duration, Instant},
+        collections::{BTreeMap, BTreeSet},
+        path::Path,
     },
-    tempfile::TempDir,
     tokio::task::JoinHandle,
-    tokio_util::sync::CancellationToken,
+    world::{BOND, Provider, World, until},
 };
 
 const ORACLES: u16 = 4;
@@ -60,215 +50,57 @@ const SHARDS: u32 = 3;
 const FORGED: u32 = 0;
 const PAGES: u32 = 36;
 const PRICE: u64 = 1_000_001;
-const BOND: u64 = 200_000_000;
 const CHALLENGE_SECONDS: u32 = 15;
-const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Addresses {
-    measure: SocketAddr,
-    http: SocketAddr,
-}
-
-/// A node, with the keys that a test needs to act for it.
-struct Executor {
-    config: NodeConfig,
-    owner: Address,
-    operator: Keypair,
-    node: Address,
-    running: Option<JoinHandle<lumora_node::Result<()>>>,
-}
-
-impl Executor {
-    fn start(&mut self) {
-        let events = Events::to(std::io::stderr());
-        self.running = Some(tokio::spawn(lumora_node::run_with(
-            self.config.clone(),
-            events,
-            CancellationToken::new(),
-        )));
-    }
-
-    async fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.abort();
-            let _ = running.await;
-        }
-        // The parts that ran beside it end a moment later.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-struct World {
-    localnet: Localnet,
-    folder: TempDir,
+/// The network, the pages, and where results go.
+struct Scene {
+    world: World,
     site: Site,
     store: Store,
-    addresses: Vec<Addresses>,
-    told: Arc<Mutex<Vec<(u16, Event)>>>,
 }
 
-impl World {
+impl Scene {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let addresses: Vec<Addresses> = (0..ORACLES)
-            .map(|_| Addresses {
-                measure: UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap(),
-                http: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(),
-            })
-            .collect();
-        let mut options = Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/deploy"));
-        options.settings.network.max_wait_seconds = 2;
-        let oracles = &mut options.settings.oracles;
-        (oracles.epoch_seconds, oracles.commit_seconds, oracles.dispute_seconds) = (10, 6, 0);
-        oracles.members = (0..ORACLES)
-            .map(|index| Oracle {
-                key: keys::oracle(index).pubkey().into(),
-                endpoint: addresses[usize::from(index)].measure,
-                owner: None,
-            })
-            .collect();
-        options.funded = (0..ORACLES).map(|index| keys::oracle(index).pubkey()).collect();
-        let localnet = Localnet::start(options).await.unwrap();
-        let site = serve_pages(&folder.path().join("site")).await;
-        let store = Store::local(folder.path().join("store")).unwrap();
+        let world = World::start(ORACLES, |options| {
+            options.settings.network.max_wait_seconds = 2;
+            let oracles = &mut options.settings.oracles;
+            (oracles.epoch_seconds, oracles.commit_seconds) = (10, 6);
+        })
+        .await;
         Self {
-            localnet,
-            folder,
-            site,
-            store,
-            addresses,
-            told: Arc::default(),
+            site: serve_pages(&world.path("site")).await,
+            store: Store::local(world.path("store")).unwrap(),
+            world,
         }
     }
 
-    fn connection(&self) -> &Connection {
-        self.localnet.connection()
+    fn run_oracle(&self, index: u16) -> JoinHandle<()> {
+        let verdicts = json!({ "verdicts": {
+            "store": self.world.path("store"),
+            // All but one of 10,000, so that the lot is drawn: a share of all needs none.
+            "share": 9_999,
+            "at_once": 2,
+            "pause_seconds": 1,
+            "private_addresses": [self.site.address()],
+        } });
+        self.world.run(index, self.world.config(index, verdicts))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    async fn provider(&self, name: &str) -> Provider {
+        let mut provider = self.world.provider(name).await;
+        provider.config.fetching.private_addresses = vec![self.site.address()];
+        provider
     }
+}
 
-    fn oracle(&self, index: u16) -> JoinHandle<lumora_oracle::Result<()>> {
-        let name = format!("oracle-{index}");
-        let key = self.path(&format!("{name}.json"));
-        save(&key, &keys::oracle(index)).unwrap();
-        let peers: Vec<Peer> = (0..ORACLES)
-            .filter(|peer| *peer != index)
-            .map(|peer| Peer {
-                key: keys::oracle(peer).pubkey(),
-                http: format!("http://{}", self.addresses[usize::from(peer)].http)
-                    .parse()
-                    .unwrap(),
-            })
-            .collect();
-        let Addresses { measure, http } = self.addresses[usize::from(index)];
-        let config: OracleConfig = serde_json::from_value(serde_json::json!({
-            "rpc_url": self.localnet.rpc_url(),
-            "ws_url": self.localnet.websocket_url(),
-            "key": key,
-            "data_dir": self.path(&name),
-            "measure": measure,
-            "http": http,
-            "peers": peers,
-            "poll_ms": 300,
-            "stagger_ms": 500,
-            "verdicts": {
-                "store": self.path("store"),
-                // All but one of 10,000, so that the lot is drawn: a share of all needs none.
-                "share": 9_999,
-                "at_once": 2,
-                "pause_seconds": 1,
-                "private_addresses": [self.site.address()],
-            },
-        }))
-        .unwrap();
-        let told = Arc::clone(&self.told);
-        tokio::spawn(lumora_oracle::run_observed(
-            config,
-            CancellationToken::new(),
-            move |event| {
-                eprintln!("oracle {index}: {}", serde_json::to_string(&event).unwrap());
-                told.lock().unwrap().push((index, event));
-            },
-        ))
-    }
-
-    async fn executor(&self, name: &str) -> Executor {
-        let key = |part: &str| {
-            let (path, keypair) = (self.path(&format!("{name}-{part}.json")), Keypair::new());
-            save(&path, &keypair).unwrap();
-            (path, keypair)
-        };
-        let ((owner_key, owner), (operator_key, operator), (transport_key, _)) =
-            (key("owner"), key("operator"), key("transport"));
-        for address in [owner.pubkey(), operator.pubkey()] {
-            self.localnet.airdrop(&address, 10_000_000_000).await.unwrap();
-        }
-        self.localnet.grant_lmr(&owner.pubkey(), 2 * BOND).await.unwrap();
-        let oracles = (0..ORACLES).map(|index| OracleEndpoint {
-            key: keys::oracle(index).pubkey(),
-            measure: self.addresses[usize::from(index)].measure,
-            http: format!("http://{}", self.addresses[usize::from(index)].http)
-                .parse()
-                .unwrap(),
-        });
-        let config = NodeConfig {
-            rpc_url: self.localnet.rpc_url().to_owned(),
-            ws_url: Some(self.localnet.websocket_url().to_owned()),
-            owner_key: Some(owner_key),
-            owner: None,
-            operator_key,
-            transport_key,
-            index: 0,
-            data_dir: self.path(name),
-            store: self.path("store").display().to_string(),
-            location: Place {
-                latitude: 52.52,
-                longitude: 13.40,
-            },
-            limits: Limits::new(20_000, 4),
-            bond: BOND,
-            oracles: oracles.collect(),
-            measurement: Measurement::default(),
-            fetching: Fetching {
-                private_addresses: vec![self.site.address()],
-            },
-            minimum_claim: u64::MAX,
-            poll_seconds: 1,
-        };
-        Executor {
-            config,
-            owner: owner.pubkey(),
-            operator,
-            node: node_address(&owner.pubkey(), 0).0,
-            running: None,
-        }
-    }
-
-    /// Waits until something is so.
-    async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so().await {
-            assert!(Instant::now() < deadline, "waited in vain: {what}");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
-
-    /// Oracles that decided so about a node's result.
-    fn decided(&self, of: &Address, wanted: &str) -> Vec<u16> {
-        let told = self.told.lock().unwrap();
-        let mut oracles: Vec<u16> = told
-            .iter()
-            .filter(|(_, event)| {
-                matches!(event, Event::ResultChecked { node, outcome, .. } if node == of && outcome == wanted)
-            })
-            .map(|(oracle, _)| *oracle)
-            .collect();
-        oracles.sort_unstable();
-        oracles.dedup();
-        oracles
-    }
+/// Oracles that decided so about a node's result.
+fn decided(world: &World, of: &Address, wanted: &str) -> BTreeSet<u16> {
+    let is_wanted =
+        |event: &Event| matches!(event, Event::ResultChecked { node, outcome, .. } if node == of && outcome == wanted);
+    let told = world.told().into_iter();
+    told.filter(|(_, event)| is_wanted(event))
+        .map(|(oracle, _)| oracle)
+        .collect()
 }
 
 async fn serve_pages(root: &Path) -> Site {
@@ -314,18 +146,19 @@ fn manifest(site: &Site) -> Manifest {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_made_up_result_is_rejected_in_time_and_its_shard_is_done_by_another_node_though_an_oracle_is_dead() {
-    let world = World::start().await;
-    let oracles: Vec<JoinHandle<_>> = (0..ORACLES).map(|index| world.oracle(index)).collect();
-    let (mut honest, mut liar) = (world.executor("honest").await, world.executor("liar").await);
-    both_are_proven(&world, [&mut honest, &mut liar]).await;
+    let scene = Scene::start().await;
+    let world = &scene.world;
+    let oracles: Vec<JoinHandle<()>> = (0..ORACLES).map(|index| scene.run_oracle(index)).collect();
+    let (mut honest, mut liar) = (scene.provider("honest").await, scene.provider("liar").await);
+    both_are_proven(world, [&mut honest, &mut liar]).await;
     oracles[usize::from(DEAD)].abort();
 
-    let (job, client) = a_job_with_one_replica(&world).await;
-    let forged = the_liar_shows_a_result_that_it_made_up(&world, &job, &liar).await;
+    let (job, client) = a_job_with_one_replica(&scene).await;
+    let forged = the_liar_shows_a_result_that_it_made_up(world, &job, &liar).await;
     honest.start();
-    it_is_rejected_and_its_node_slashed(&world, &job, &client, &liar, &forged).await;
-    every_shard_is_done_by_the_honest_node(&world, &job, &honest).await;
-    nothing_is_left_over(&world, &honest).await;
+    it_is_rejected_and_its_node_slashed(world, &job, &client, &liar, &forged).await;
+    every_shard_is_done_by_the_honest_node(world, &job, &honest).await;
+    nothing_is_left_over(world, &honest).await;
     for (index, oracle) in oracles.iter().enumerate() {
         assert_eq!(
             oracle.is_finished(),
@@ -336,27 +169,26 @@ async fn a_made_up_result_is_rejected_in_time_and_its_shard_is_done_by_another_n
 }
 
 /// Measured and proven, so that both can claim; then both stop, so that the test decides who claims what.
-async fn both_are_proven(world: &World, executors: [&mut Executor; 2]) {
-    let [honest, liar] = executors;
-    for executor in [&mut *honest, &mut *liar] {
-        executor.start();
+async fn both_are_proven(world: &World, providers: [&mut Provider; 2]) {
+    let [honest, liar] = providers;
+    for provider in [&mut *honest, &mut *liar] {
+        provider.start();
     }
-    for executor in [&mut *honest, &mut *liar] {
-        let attestation = attestation_address(&executor.node).0;
-        world
-            .until("a node is proven", async || {
-                let found: Option<Attestation> = world.connection().fetch_optional(&attestation).await.unwrap();
-                found.is_some_and(|found| found.down_kbps > 0)
-            })
-            .await;
-        executor.stop().await;
+    for provider in [&mut *honest, &mut *liar] {
+        let attestation = attestation_address(&provider.node).0;
+        until("a node is proven", async || {
+            let found: Option<Attestation> = world.connection().fetch_optional(&attestation).await.unwrap();
+            found.is_some_and(|found| found.down_kbps > 0)
+        })
+        .await;
+        provider.kill().await;
     }
 }
 
-async fn a_job_with_one_replica(world: &World) -> (Address, Keypair) {
+async fn a_job_with_one_replica(scene: &Scene) -> (Address, Keypair) {
     let client = Keypair::new();
-    let manifest = manifest(&world.site);
-    world.store.put(manifest.canonical()).await.unwrap();
+    let (world, manifest) = (&scene.world, manifest(&scene.site));
+    scene.store.put(manifest.canonical()).await.unwrap();
     world.localnet.airdrop(&client.pubkey(), 1_000_000_000).await.unwrap();
     world.localnet.grant_lmr(&client.pubkey(), 100_000_000).await.unwrap();
     let arguments = CreateJobArguments {
@@ -381,11 +213,8 @@ async fn a_job_with_one_replica(world: &World) -> (Address, Keypair) {
 }
 
 /// Its own words over pages that it never visited. Returns the assignment as it was shown.
-async fn the_liar_shows_a_result_that_it_made_up(world: &World, job: &Address, liar: &Executor) -> Assignment {
-    let sender: Sender = world
-        .localnet
-        .sender()
-        .paid_by(Keypair::new_from_array(*liar.operator.secret_bytes()));
+async fn the_liar_shows_a_result_that_it_made_up(world: &World, job: &Address, liar: &Provider) -> Assignment {
+    let sender = world.sender_of(&liar.operator);
     let operator = liar.operator.pubkey();
     let replica = Replica {
         job: *job,
@@ -393,11 +222,10 @@ async fn the_liar_shows_a_result_that_it_made_up(world: &World, job: &Address, l
         replica: 0,
     };
     let claim = build::claim_shard(&operator, &liar.node, replica, ShardState::default(), None);
-    world
-        .until("the liar's time to claim has come", async || {
-            sender.send(std::slice::from_ref(&claim), &[]).await.is_ok()
-        })
-        .await;
+    until("the liar's time to claim has come", async || {
+        sender.send(std::slice::from_ref(&claim), &[]).await.is_ok()
+    })
+    .await;
 
     let network: Network = world.connection().fetch(&NETWORK).await.unwrap();
     let assignment: Assignment = world.connection().fetch(&replica.assignment()).await.unwrap();
@@ -424,12 +252,11 @@ async fn the_liar_shows_a_result_that_it_made_up(world: &World, job: &Address, l
     }
     let shown: Assignment = world.connection().fetch(&replica.assignment()).await.unwrap();
     assert_eq!(shown.state, assignment_state::REVEALED);
-    world
-        .until("the block of the reveal is found", async || {
-            let block = world.connection().reveal_block(&replica.assignment()).await.unwrap();
-            block.is_some()
-        })
-        .await;
+    until("the block of the reveal is found", async || {
+        let block = world.connection().reveal_block(&replica.assignment()).await.unwrap();
+        block.is_some()
+    })
+    .await;
     shown
 }
 
@@ -437,17 +264,13 @@ async fn it_is_rejected_and_its_node_slashed(
     world: &World,
     job: &Address,
     client: &Keypair,
-    liar: &Executor,
+    liar: &Provider,
     forged: &Assignment,
 ) {
     let before = world.connection().lmr_balance(&client.pubkey()).await.unwrap();
     let work = async || -> Work { world.connection().fetch(&work_address(&liar.node).0).await.unwrap() };
-    world
-        .until("the made up result is rejected", async || work().await.failed == 1)
-        .await;
-    world
-        .until("its node is slashed", async || work().await.active == 0)
-        .await;
+    until("the made up result is rejected", async || work().await.failed == 1).await;
+    until("its node is slashed", async || work().await.active == 0).await;
 
     let log = history(world.connection(), job).await.unwrap();
     let rejected: Vec<ResultRejected> = log.iter().flat_map(|entry| entry.events()).collect();
@@ -475,17 +298,16 @@ async fn it_is_rejected_and_its_node_slashed(
     // Half of it is the client's, whose shard was held up.
     let after = world.connection().lmr_balance(&client.pubkey()).await.unwrap();
     assert_eq!(after - before, slashed.taken / 2);
-    assert_eq!(world.decided(&liar.node, "wrong"), [0, 1, 2]);
-    assert!(world.decided(&liar.node, "agrees").is_empty());
+    assert_eq!(decided(world, &liar.node, "wrong"), BTreeSet::from([0, 1, 2]));
+    assert!(decided(world, &liar.node, "agrees").is_empty());
 }
 
-async fn every_shard_is_done_by_the_honest_node(world: &World, job: &Address, honest: &Executor) {
-    world
-        .until("every shard is settled", async || {
-            let (_, states) = world.connection().job(job).await.unwrap().unwrap();
-            states.iter().all(|state| state.is_settled())
-        })
-        .await;
+async fn every_shard_is_done_by_the_honest_node(world: &World, job: &Address, honest: &Provider) {
+    until("every shard is settled", async || {
+        let (_, states) = world.connection().job(job).await.unwrap().unwrap();
+        states.iter().all(|state| state.is_settled())
+    })
+    .await;
     let (account, states) = world.connection().job(job).await.unwrap().unwrap();
     assert!(states.iter().all(|state| state.replicas() == 1), "{states:?}");
     let work: Work = world.connection().fetch(&work_address(&honest.node).0).await.unwrap();
@@ -503,16 +325,15 @@ async fn every_shard_is_done_by_the_honest_node(world: &World, job: &Address, ho
     );
     assert_eq!(log.iter().flat_map(|entry| entry.events::<ResultRejected>()).count(), 1);
     // Somebody looked at each of them, and nobody found anything.
-    assert!(!world.decided(&honest.node, "agrees").is_empty());
-    assert!(world.decided(&honest.node, "wrong").is_empty());
+    assert!(!decided(world, &honest.node, "agrees").is_empty());
+    assert!(decided(world, &honest.node, "wrong").is_empty());
 }
 
-async fn nothing_is_left_over(world: &World, honest: &Executor) {
-    world
-        .until("no verdict is left that cost rent", async || {
-            world.connection().fetch_all::<Verdict>(&[]).await.unwrap().is_empty()
-        })
-        .await;
+async fn nothing_is_left_over(world: &World, honest: &Provider) {
+    until("no verdict is left that cost rent", async || {
+        world.connection().fetch_all::<Verdict>(&[]).await.unwrap().is_empty()
+    })
+    .await;
     assert!(
         world
             .connection()
@@ -522,12 +343,7 @@ async fn nothing_is_left_over(world: &World, honest: &Executor) {
             .is_empty()
     );
     // Checking has not kept the oracles from their epochs.
-    let url = format!("http://{}", world.addresses[0].http).parse().unwrap();
-    let status = OracleClient::new(url, Duration::from_secs(5))
-        .unwrap()
-        .status()
-        .await
-        .unwrap();
+    let status = world.client(0).status().await.unwrap();
     assert!(status.attested_epoch.is_some());
-    assert!(honest.running.as_ref().is_some_and(|running| !running.is_finished()));
+    assert!(honest.is_running());
 }
