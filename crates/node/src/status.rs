@@ -1,13 +1,14 @@
-//! How a node stands, and why what is zero is zero.
+//! How a node stands, and why what is zero is zero, or less than it could be.
 
 use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use lumora_client::keys;
-use lumora_core::reason::Reason;
+use lumora_client::{keys, oracle_api::OracleClient};
+use lumora_core::{median::trimmed_lower_median, reason::Reason};
 use lumora_interface::{
     Address,
     bandwidth::{Attestation, attestation_address},
@@ -17,6 +18,7 @@ use lumora_interface::{
 };
 use serde::{Deserialize, Serialize};
 use solana_signer::Signer;
+use tokio::task::JoinSet;
 
 use crate::{
     config::{Limits, NodeConfig},
@@ -28,6 +30,9 @@ use crate::{
     },
     rewards::sentence,
 };
+
+/// Oracles that do not answer within this time are not waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the running agent leaves for others to read, in `status.json` of its folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,7 +195,7 @@ pub struct Status {
     pub limits: Limits,
     /// What the agent said last; absent if it never ran here.
     pub agent: Option<Report>,
-    /// A reason for everything that is zero.
+    /// A reason for everything that is zero, or less than it could be.
     pub explanations: Vec<Told>,
 }
 
@@ -215,6 +220,8 @@ pub struct Attested {
     pub rtt_us: u32,
     pub uptime_bps: u16,
     pub reputation_bps: u16,
+    /// What buyers' ratings take off the reputation, in parts of 10,000 of a paid shard; absent where no oracle says it.
+    pub marred: Option<u64>,
     pub reason: u8,
     pub sentence: String,
     pub contribution: u64,
@@ -241,35 +248,60 @@ pub async fn status(config: &NodeConfig) -> Result<Status> {
     };
     let connection = crate::connect(config)?;
     let node = node_address(&owner, config.index).0;
-    let account: Option<Node> = connection.fetch_optional(&node).await?;
     let attestation: Option<Attestation> = connection.fetch_optional(&attestation_address(&node).0).await?;
-    let reward: Option<Reward> = connection.fetch_optional(&reward_address(&node).0).await?;
-    let work: Option<Work> = connection.fetch_optional(&work_address(&node).0).await?;
-    let agent = read(&config.data_dir.join("status.json"));
-    Ok(summary(
-        node,
-        owner,
-        &config.limits,
-        account.as_ref(),
-        attestation.as_ref(),
-        reward.as_ref(),
-        work.as_ref(),
-        agent,
-    ))
+    let found = Found {
+        account: connection.fetch_optional(&node).await?,
+        attestation,
+        marred: match attestation {
+            Some(figures) => marred(config, figures.epoch, node).await,
+            None => None,
+        },
+        reward: connection.fetch_optional(&reward_address(&node).0).await?,
+        work: connection.fetch_optional(&work_address(&node).0).await?,
+        agent: read(&config.data_dir.join("status.json")),
+    };
+    Ok(summary(node, owner, &config.limits, found))
 }
 
-/// The status that these accounts and this report make.
-fn summary(
-    node: Address,
-    owner: Address,
-    limits: &Limits,
-    account: Option<&Node>,
-    attestation: Option<&Attestation>,
-    reward: Option<&Reward>,
-    work: Option<&Work>,
+/// What buyers' ratings took off the node in an epoch: the middle of what the oracles say, for none of them has to be
+/// believed.
+async fn marred(config: &NodeConfig, epoch: u64, node: Address) -> Option<u64> {
+    let mut asked = JoinSet::new();
+    for oracle in &config.oracles {
+        let url = oracle.http.clone();
+        asked.spawn(async move {
+            OracleClient::new(url, PATIENCE)
+                .ok()?
+                .explain(epoch, &node)
+                .await
+                .ok()?
+        });
+    }
+    let said = asked.join_all().await;
+    let mut said: Vec<u64> = said
+        .into_iter()
+        .flatten()
+        .map(|explanation| explanation.marred)
+        .collect();
+    trimmed_lower_median(&mut said)
+}
+
+/// What is known of a node.
+#[derive(Default)]
+struct Found {
+    account: Option<Node>,
+    attestation: Option<Attestation>,
+    /// See [`Attested::marred`].
+    marred: Option<u64>,
+    reward: Option<Reward>,
+    work: Option<Work>,
     agent: Option<Report>,
-) -> Status {
-    let claimed = reward.map_or(0, |reward| reward.claimed);
+}
+
+/// The status that this makes.
+fn summary(node: Address, owner: Address, limits: &Limits, found: Found) -> Status {
+    let claimed = found.reward.map_or(0, |reward| reward.claimed);
+    let attestation = found.attestation;
     let attested = attestation.map(|figures| Attested {
         epoch: figures.epoch,
         down_kbps: figures.down_kbps,
@@ -277,6 +309,7 @@ fn summary(
         rtt_us: figures.rtt_us,
         uptime_bps: figures.uptime_bps,
         reputation_bps: figures.reputation_bps,
+        marred: found.marred,
         reason: figures.reason,
         sentence: sentence(figures.reason).to_owned(),
         contribution: figures.contribution,
@@ -285,7 +318,7 @@ fn summary(
     let mut status = Status {
         node,
         owner,
-        registration: account.map(|account| Registration {
+        registration: found.account.map(|account| Registration {
             active: account.is_active(),
             limit_kbps: account.limit_kbps,
             shard_capacity: account.shard_capacity,
@@ -295,7 +328,7 @@ fn summary(
         claimed,
         unclaimed: attestation.map_or(0, |figures| figures.cumulative_reward.saturating_sub(claimed)),
         attested,
-        work: work.map(|work| WorkDone {
+        work: found.work.map(|work| WorkDone {
             active: work.active,
             completed: work.completed,
             failed: work.failed,
@@ -303,14 +336,14 @@ fn summary(
             earned: work.earned,
         }),
         limits: limits.clone(),
-        agent,
+        agent: found.agent,
         explanations: Vec::new(),
     };
     status.explanations = explain(&status);
     status
 }
 
-/// A reason for everything that is zero.
+/// A reason for everything that is zero, or less than it could be.
 fn explain(status: &Status) -> Vec<Told> {
     let mut told = Vec::new();
     match &status.registration {
@@ -346,6 +379,8 @@ fn explain(status: &Status) -> Vec<Told> {
         let what = format!("No contribution in epoch {}: ", attested.epoch);
         told.push(attested_reason(attested.reason, &what));
     }
+    let marred = status.attested.as_ref().and_then(|attested| attested.marred);
+    told.extend(marred.filter(|marred| *marred > 0).map(rated_badly));
     if status.unclaimed == 0 || status.attested.is_none() {
         told.extend(report.no_reward);
     }
@@ -361,6 +396,19 @@ fn explain(status: &Status) -> Vec<Told> {
         );
     }
     told
+}
+
+/// What buyers' ratings cost, and what to do about it. Parts of 10,000 of a paid shard.
+fn rated_badly(marred: u64) -> Told {
+    Told::new(
+        "rated_badly",
+        format!(
+            "Buyers rated data badly that this node was paid for: its reputation counts {}.{:02} paid shards less. Every shard \
+             that is paid makes up for a part of it; see \"What ratings do\" in docs/market.md.",
+            marred / 10_000,
+            marred % 10_000 / 100
+        ),
+    )
 }
 
 /// A reason that oracles attest, behind what it is the reason of.
@@ -502,24 +550,19 @@ mod tests {
         };
         let limits = Limits::new(1_000, 2);
         let codes = |told: &[Told]| told.iter().map(|told| told.code.clone()).collect::<Vec<_>>();
-        let told = summary(NODE, OWNER, &limits, None, None, None, None, None).explanations;
+        let told = summary(NODE, OWNER, &limits, Found::default()).explanations;
         assert_eq!(codes(&told), ["not_registered", "never_run"]);
 
         let paused = Node {
             status: PAUSED,
             ..Node::zeroed()
         };
-        let told = summary(
-            NODE,
-            OWNER,
-            &limits,
-            Some(&paused),
-            None,
-            None,
-            None,
-            Some(report.clone()),
-        )
-        .explanations;
+        let found = Found {
+            account: Some(paused),
+            agent: Some(report.clone()),
+            ..Found::default()
+        };
+        let told = summary(NODE, OWNER, &limits, found).explanations;
         assert_eq!(codes(&told), ["attested_7", "nothing_attested", "no_job"]);
         assert_eq!(told[0].sentence, Reason::Paused.sentence());
         assert_eq!(told[2].to_string(), "No shard at the moment: No job. [no_job]");
@@ -529,17 +572,13 @@ mod tests {
             epoch: 4,
             ..Attestation::zeroed()
         };
-        let told = summary(
-            NODE,
-            OWNER,
-            &Limits::new(1_000, 2),
-            Some(&Node::zeroed()),
-            Some(&missed),
-            None,
-            None,
-            Some(report),
-        )
-        .explanations;
+        let found = Found {
+            account: Some(Node::zeroed()),
+            attestation: Some(missed),
+            agent: Some(report),
+            ..Found::default()
+        };
+        let told = summary(NODE, OWNER, &limits, found).explanations;
         assert!(
             told[0].sentence.contains("epoch 4") && told[0].sentence.contains(Reason::NoMeasurement.sentence()),
             "{told:?}"
@@ -561,18 +600,25 @@ mod tests {
             claimed: 1_000_000,
             ..Reward::zeroed()
         };
-        let node = Node::zeroed();
-        let status = summary(
-            NODE,
-            OWNER,
-            &Limits::new(1_000, 2),
-            Some(&node),
-            Some(&figures),
-            Some(&reward),
-            Some(&work),
-            Some(Report::default()),
-        );
-        assert_eq!(status.explanations, Vec::new());
+        let found = |marred| Found {
+            account: Some(Node::zeroed()),
+            attestation: Some(figures),
+            marred,
+            reward: Some(reward),
+            work: Some(work),
+            agent: Some(Report::default()),
+        };
+        let limits = Limits::new(1_000, 2);
+        for marred in [None, Some(0)] {
+            let status = summary(NODE, OWNER, &limits, found(marred));
+            assert_eq!(status.explanations, Vec::new());
+        }
+        let status = summary(NODE, OWNER, &limits, found(Some(12_345)));
+        let [told] = &status.explanations[..] else {
+            panic!("{:?}", status.explanations)
+        };
+        assert_eq!(told.code, "rated_badly");
+        assert!(told.sentence.contains("counts 1.23 paid shards less"), "{told}");
         assert_eq!((status.claimed, status.unclaimed), (1_000_000, 500_000));
         assert!(
             status
@@ -626,9 +672,12 @@ mod tests {
             not_measured: Some(Told::new(stop.code(), stop.sentence())),
             ..Report::default()
         };
-        let node = Node::zeroed();
-        let limits = Limits::new(1_000, 2);
-        let status = summary(NODE, OWNER, &limits, Some(&node), None, None, None, Some(report));
+        let found = Found {
+            account: Some(Node::zeroed()),
+            agent: Some(report),
+            ..Found::default()
+        };
+        let status = summary(NODE, OWNER, &Limits::new(1_000, 2), found);
         let codes: Vec<_> = status.explanations.iter().map(|told| told.code.as_str()).collect();
         assert_eq!(
             codes.iter().filter(|code| **code == "volume_used_up").count(),
