@@ -56,20 +56,7 @@ pub fn slash(accounts: Slash<'_>, amount: u64, bump: u8) -> Result<()> {
     data[1..].copy_from_slice(&amount.to_le_bytes());
     // Writable if they came so: the call may not ask for more than the transaction gave.
     let party = |account: &'_ AccountView| account.is_writable();
-    call(
-        &accounts,
-        &data,
-        [party(accounts.reporter), party(accounts.injured)],
-        bump,
-    );
-    Ok(())
-}
-
-#[allow(
-    unsafe_code,
-    reason = "the framework's borrow marks are for Rust references, and none is alive here"
-)]
-fn call(accounts: &Slash<'_>, data: &[u8], [reporter, injured]: [bool; 2], bump: u8) {
+    let [reporter, injured] = [party(accounts.reporter), party(accounts.injured)];
     let metas = [
         InstructionAccount::readonly_signer(accounts.slasher.address()),
         InstructionAccount::writable(accounts.network.address()),
@@ -93,26 +80,9 @@ fn call(accounts: &Slash<'_>, data: &[u8], [reporter, injured]: [bool; 2], bump:
         accounts.token_program,
         accounts.event_authority,
         accounts.registry_program,
-    ]
-    .map(CpiAccount::from);
-    let seeds = [
-        CpiSeed::from(seed::SLASHER),
-        CpiSeed::from(core::slice::from_ref(&bump)),
     ];
-    // SAFETY: the accounts are those of `metas`, in their order. What `registry` writes is read through raw pointers by
-    // the framework's wrappers, and no reference into it is alive during the call. A failure ends the instruction, so
-    // there is no result to look at.
-    unsafe {
-        invoke_signed_unchecked(
-            &InstructionView {
-                program_id: &ID,
-                accounts: &metas,
-                data,
-            },
-            &views,
-            &[CpiSigner::from(&seeds)],
-        )
-    }
+    call(&metas, views, &data, [seed::SLASHER, &[bump]]);
+    Ok(())
 }
 
 /// Has the ranking adapted, signing as the adapter of the calling program, whose bump is `bump`. `registry` holds what a
@@ -120,10 +90,6 @@ fn call(accounts: &Slash<'_>, data: &[u8], [reporter, injured]: [bool; 2], bump:
 ///
 /// `network`, which is written, may be held as the framework's `Account`; no other reference into its data may be alive.
 #[inline(never)]
-#[allow(
-    unsafe_code,
-    reason = "the framework's borrow marks are for Rust references, and none is alive here"
-)]
 pub fn adapt(adapter: &AccountView, network: &AccountView, arguments: &AdaptArguments, bump: u8) {
     let mut data = [0; 23];
     data[0] = instruction::ADAPT;
@@ -137,11 +103,22 @@ pub fn adapt(adapter: &AccountView, network: &AccountView, arguments: &AdaptArgu
         InstructionAccount::readonly_signer(adapter.address()),
         InstructionAccount::writable(network.address()),
     ];
-    let views = [adapter, network].map(CpiAccount::from);
-    let seeds = [
-        CpiSeed::from(seed::ADAPTER),
-        CpiSeed::from(core::slice::from_ref(&bump)),
-    ];
+    call(&metas, [adapter, network], &data, [seed::ADAPTER, &[bump]]);
+}
+
+/// Calls `registry`, signing as the address that the calling program derives from `seeds`.
+#[allow(
+    unsafe_code,
+    reason = "the framework's borrow marks are for Rust references, and none is alive here"
+)]
+#[inline(always)]
+fn call<const N: usize>(
+    metas: &[InstructionAccount<'_>; N],
+    accounts: [&AccountView; N],
+    data: &[u8],
+    seeds: [&[u8]; 2],
+) {
+    let views = accounts.map(CpiAccount::from);
     // SAFETY: the accounts are those of `metas`, in their order. What `registry` writes is read through raw pointers by
     // the framework's wrappers, and no reference into it is alive during the call. A failure ends the instruction, so
     // there is no result to look at.
@@ -149,11 +126,11 @@ pub fn adapt(adapter: &AccountView, network: &AccountView, arguments: &AdaptArgu
         invoke_signed_unchecked(
             &InstructionView {
                 program_id: &ID,
-                accounts: &metas,
-                data: &data,
+                accounts: metas,
+                data,
             },
             &views,
-            &[CpiSigner::from(&seeds)],
+            &[CpiSigner::from(&seeds.map(CpiSeed::from))],
         )
     }
 }
