@@ -12,7 +12,7 @@ use lumora_interface::market::Listing;
 pub use buyer::{Opened, await_delivery, buy, download, download_with, rate, verify};
 pub use sample::{beacon, publish};
 pub use secrets::{keep_listing_secret, load_listing_secret, lock};
-pub use seller::{Deliveries, Offer, build, list, offer};
+pub use seller::{Deliveries, Made, Offer, build, make, offer};
 
 /// What a listing promises.
 pub fn listed(listing: &Listing) -> Listed {

@@ -130,6 +130,7 @@ fn finishes_although_a_node_and_an_oracle_are_killed() {
     for rows in ["rows_listed", "rows_decrypted", "rows_verified"] {
         assert_eq!(number(&dataset[rows]), bought, "{dataset}");
     }
+    assert_eq!(number(&dataset["sample_rows"]), 10, "{dataset}");
 }
 
 fn said(folder: &Path) -> String {

@@ -68,26 +68,31 @@ fn content_key(secret: &ListingSecret, dataset_id: &[u8; 32]) -> ContentKey {
     ContentKey::from(secret.shared().content_key(dataset_id))
 }
 
-/// Builds a dataset of results that are in memory, encrypts and stores it, and puts it up for sale. Returns the listing
-/// and the secret that its key is derived from.
-pub async fn list(
-    sender: &Sender,
-    seller: &Keypair,
+/// A dataset that is encrypted and stored, and what its seller keeps.
+pub struct Made {
+    /// What its key is derived from.
+    pub secret: ListingSecret,
+    pub built: Built,
+    pub packaged: Packaged,
+}
+
+/// Builds a dataset of a job's results that are in memory in `folder`, encrypts it and stores it.
+pub async fn make(
+    job: &Address,
     manifest: &Manifest,
     results: &[ShardResult],
-    settlement: &Settlement,
-    terms: &Offer,
     store: &Store,
-) -> anyhow::Result<(Address, ListingSecret)> {
+    folder: &Path,
+) -> anyhow::Result<Made> {
     let secret = ListingSecret::from_entropy(&entropy()?);
-    let id = dataset_id(&terms.job, &secret);
-    let folder = std::env::temp_dir().join(format!("lumora-dataset-{}", hex::encode(id)));
-    let built = dataset::build(&Build::new(id, manifest, results), &folder, |_| ())?;
+    let id = dataset_id(job, &secret);
+    let built = dataset::build(&Build::new(id, manifest, results), folder, |_| ())?;
     let packaged = dataset::package(&built, &content_key(&secret, &id), SEGMENT_SIZE, store, |_| ()).await?;
-    std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    let shards = results.iter().map(|result| result.work.shard);
-    let listing = offer(sender, seller, &packaged, &secret, shards, settlement, terms).await?;
-    Ok((listing, secret))
+    Ok(Made {
+        secret,
+        built,
+        packaged,
+    })
 }
 
 /// Fetches the settled results of a job, builds a dataset of them in `folder`, encrypts it and stores it. Goes on where a

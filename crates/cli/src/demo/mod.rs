@@ -13,7 +13,7 @@ mod supervisor;
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail};
-use lumora_client::{Sender, location::Location, rewards};
+use lumora_client::{Connection, Sender, location::Location, rewards};
 use lumora_data::{
     address::is_public,
     fetch::{FetchOptions, Fetcher, MAX_PUBLIC_RATE},
@@ -44,7 +44,8 @@ use self::{
     supervisor::{Notice, Supervisor},
 };
 use crate::{
-    dataset, job,
+    dataset::{self, Made},
+    job,
     output::Format,
     web::{self, Web},
 };
@@ -58,6 +59,8 @@ const SHARD_PRICE: u64 = 2 * LMR;
 const DATASET_PRICE: u64 = 120 * LMR;
 /// How long each wait may last before the demo gives up and says where to look.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long the block that chooses the free sample may take to be final.
+const FINALITY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the demo.
 pub async fn run(options: Options) -> anyhow::Result<()> {
@@ -237,10 +240,20 @@ impl Flow<'_> {
             // The seller keeps 70 %; the executors of the shards share 30 % in proportion to their rows.
             executors_bps: 3_000,
         };
-        let (listing, listing_secret) =
-            dataset::list(&sender, client, &manifest, &results, &settlement, &offer, &store).await?;
+        let made = dataset::make(&job, &manifest, &results, &store, &self.folders.root.join("dataset")).await?;
+        let shards = results.iter().map(|result| result.work.shard);
+        let listing = dataset::offer(
+            &sender,
+            client,
+            &made.packaged,
+            &made.secret,
+            shards,
+            &settlement,
+            &offer,
+        )
+        .await?;
         let secret_path = self.folders.root.join("listing.secret");
-        dataset::keep_listing_secret(&secret_path, &listing_secret, &Lock::key_file(&cast.client.path)?)?;
+        dataset::keep_listing_secret(&secret_path, &made.secret, &Lock::key_file(&cast.client.path)?)?;
         bar.set_message(format!("{} results fetched, listed as {listing}", results.len()));
 
         let bar = stages.begin("Selling the dataset");
@@ -252,7 +265,12 @@ impl Flow<'_> {
             &endpoints,
             self.folders,
         )?;
-        let sold = self.sell(&localnet, &cast, &listing, &store).await?;
+        // The block that chooses the sample is final a while after the listing: meanwhile a copy is sold.
+        let (sold, sample_rows) = tokio::try_join!(
+            self.sell(&localnet, &cast, &listing, &store),
+            publish_sample(localnet.connection(), &listing, &made, &store),
+        )?;
+        let sold = Dataset { sample_rows, ..sold };
         bar.set_message(format!("{} rows decrypted and verified", sold.rows_verified));
 
         let bar = stages.begin("Collecting figures");
@@ -505,7 +523,22 @@ impl Flow<'_> {
             price: delivered.amount,
             delivery_seconds,
             file: path.display().to_string(),
+            ..Dataset::default()
         })
+    }
+}
+
+/// Publishes the free sample as soon as its rows can be chosen: how many they are.
+async fn publish_sample(connection: &Connection, listing: &Address, made: &Made, store: &Store) -> anyhow::Result<u64> {
+    let started = tokio::time::Instant::now();
+    loop {
+        match dataset::publish(connection, listing, &made.built, &made.packaged, &made.secret, store).await {
+            Ok((sample, _)) => return Ok(sample.rows.len() as u64),
+            Err(error) if started.elapsed() > FINALITY_PATIENCE => {
+                return Err(error.context("no free sample was published"));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
     }
 }
 

@@ -170,6 +170,8 @@ pub struct Dataset {
     pub listing: String,
     /// Rows that the listing promises.
     pub rows_listed: u64,
+    /// Rows of it that anybody may see for nothing.
+    pub sample_rows: u64,
     /// Rows of the purchase.
     pub rows_bought: u64,
     /// Rows that the buyer decrypted.
@@ -367,6 +369,7 @@ impl Summary {
         let dataset = &self.dataset;
         let rows = [
             ("listed", dataset.rows_listed),
+            ("in the free sample", dataset.sample_rows),
             ("bought", dataset.rows_bought),
             ("decrypted", dataset.rows_decrypted),
             ("verified down to a settled shard", dataset.rows_verified),
