@@ -5,7 +5,7 @@ import { linkTo, type Room, ROOMS, useRoute } from './route';
 import { useSession } from './session';
 import { chooseTheme, type Theme, useTheme } from './theme';
 import { Tray } from './transactions/Tray';
-import { Button, Loading, Notice } from './ui/basics';
+import { Alert, Button, Loading } from './ui/basics';
 import { WalletButton } from './wallet/WalletButton';
 
 const LOADERS = {
@@ -200,9 +200,9 @@ class Guard extends Component<{ children: ReactNode }, { error: unknown }> {
         if (this.state.error === undefined) return this.props.children;
         const message = this.state.error instanceof Error ? this.state.error.message : String(this.state.error);
         return (
-            <Notice tone="bad" role="alert">
+            <Alert>
                 This room could not be shown: {message}. Reload the page; if it stays, a newer version may be needed.
-            </Notice>
+            </Alert>
         );
     }
 }

@@ -9,7 +9,7 @@ import { loadConfig } from './config';
 import { openServices, SessionProvider } from './session';
 import { applyTheme } from './theme';
 import { explain } from './transactions/explain';
-import { Notice } from './ui/basics';
+import { Alert } from './ui/basics';
 
 applyTheme();
 const root = createRoot(document.getElementById('root')!);
@@ -32,9 +32,7 @@ try {
     root.render(
         <main className="mx-auto max-w-lg p-8">
             <h1 className="mb-3 text-xl font-semibold">Lumora cannot start</h1>
-            <Notice tone="bad" role="alert">
-                {explain(error)}
-            </Notice>
+            <Alert>{explain(error)}</Alert>
         </main>,
     );
 }

@@ -155,6 +155,13 @@ export function Notice({
     );
 }
 
+/** What went wrong, read out at once. */
+export const Alert = ({ children }: { children: ReactNode }) => (
+    <Notice tone="bad" role="alert">
+        {children}
+    </Notice>
+);
+
 /** Nothing is here yet, and what to do about it. */
 export const Empty = ({ title, children }: { title: string; children?: ReactNode }) => (
     <div className="px-6 py-10 text-center">

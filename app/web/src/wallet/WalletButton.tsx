@@ -7,7 +7,7 @@ import { useBalances } from '../data/queries';
 import { useSession, wasConnected } from '../session';
 import { lmr, shortened, sol } from '../text/units';
 import { explain } from '../transactions/explain';
-import { Button, Copyable, Facts, Notice } from '../ui/basics';
+import { Alert, Button, Copyable, Facts, Notice } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
 import { chainOf, type SolanaWallet, usableWallets } from './standard';
 
@@ -75,9 +75,7 @@ function Choose({ onClose }: { onClose: () => void }) {
             </ul>
             {error !== undefined && (
                 <div className="mt-3">
-                    <Notice tone="bad" role="alert">
-                        {error}
-                    </Notice>
+                    <Alert>{error}</Alert>
                 </div>
             )}
         </Dialog>

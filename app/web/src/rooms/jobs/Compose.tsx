@@ -11,7 +11,7 @@ import { useSession } from '../../session';
 import { bytes, count, counted, hex, lmr, share, span } from '../../text/units';
 import { explain } from '../../transactions/explain';
 import { useSend } from '../../transactions/useSend';
-import { Button, Facts, Loading, Notice, Panel } from '../../ui/basics';
+import { Alert, Button, Facts, Loading, Notice, Panel } from '../../ui/basics';
 import { Choice, Slider, TextArea, TextField } from '../../ui/fields';
 import { save } from '../../ui/save';
 import { FieldRows } from './FieldRows';
@@ -370,11 +370,7 @@ function Order({
                     </Button>
                 </Notice>
             )}
-            {error !== undefined && (
-                <Notice tone="bad" role="alert">
-                    {error}
-                </Notice>
-            )}
+            {error !== undefined && <Alert>{error}</Alert>}
             <Button
                 kind="primary"
                 className="mt-3 w-full"

@@ -12,7 +12,7 @@ import { useNow, useSession } from '../../session';
 import { count, counted, fromNow, lmr, shortLmr } from '../../text/units';
 import { explain, Told } from '../../transactions/explain';
 import { useSend } from '../../transactions/useSend';
-import { Badge, Button, Copyable, Empty, Facts, Figure, Figures, Loading, Notice, Panel } from '../../ui/basics';
+import { Alert, Badge, Button, Copyable, Empty, Facts, Figure, Figures, Loading, Notice, Panel } from '../../ui/basics';
 import { save } from '../../ui/save';
 import { STATE_TONE } from './index';
 import { Timeline } from './Timeline';
@@ -28,13 +28,7 @@ export function JobPage({ address }: { address: string }) {
     const found = useJob(address);
     if (!isAddress(address)) return <Empty title="This is no address of a job" />;
     if (found.data === undefined) {
-        return found.error === null ? (
-            <Loading lines={6} />
-        ) : (
-            <Notice tone="bad" role="alert">
-                {explain(found.error)}
-            </Notice>
-        );
+        return found.error === null ? <Loading lines={6} /> : <Alert>{explain(found.error)}</Alert>;
     }
     return (
         <div className="space-y-4">

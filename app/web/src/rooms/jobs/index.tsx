@@ -7,7 +7,7 @@ import { go, linkTo } from '../../route';
 import { useSession } from '../../session';
 import { count, fromNow, shortened, shortLmr } from '../../text/units';
 import { explain } from '../../transactions/explain';
-import { Badge, Button, Empty, Loading, Meter, Notice, Panel, type Tone } from '../../ui/basics';
+import { Alert, Badge, Button, Empty, Loading, Meter, Panel, type Tone } from '../../ui/basics';
 import { TextField } from '../../ui/fields';
 import { Compose } from './Compose';
 import { JobPage } from './JobPage';
@@ -71,9 +71,7 @@ function Own() {
                         <Loading />
                     ) : (
                         <div className="p-4">
-                            <Notice tone="bad" role="alert">
-                                {explain(jobs.error)}
-                            </Notice>
+                            <Alert>{explain(jobs.error)}</Alert>
                         </div>
                     )
                 ) : jobs.data.length === 0 ? (

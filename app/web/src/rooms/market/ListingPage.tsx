@@ -7,7 +7,7 @@ import { linkTo } from '../../route';
 import { useSession } from '../../session';
 import { bytes, count, dateTime, lmr, share, shortened, span } from '../../text/units';
 import { explain } from '../../transactions/explain';
-import { Badge, Copyable, Empty, Facts, Loading, Notice, Panel } from '../../ui/basics';
+import { Alert, Badge, Copyable, Empty, Facts, Loading, Notice, Panel } from '../../ui/basics';
 import { Columns, Preview } from './Contents';
 import { ratingText } from './index';
 import { Provenance } from './Provenance';
@@ -29,13 +29,7 @@ export function ListingPage({ address }: { address: string }) {
     });
     if (!isAddress(address)) return <Gone>This is no address of a listing.</Gone>;
     if (listing.data === undefined) {
-        return listing.error === null ? (
-            <Loading lines={6} />
-        ) : (
-            <Notice tone="bad" role="alert">
-                {explain(listing.error)}
-            </Notice>
-        );
+        return listing.error === null ? <Loading lines={6} /> : <Alert>{explain(listing.error)}</Alert>;
     }
     if (listing.data === null) return <Gone>It was closed by its seller, or is on another network.</Gone>;
     return <Found listing={listing.data} />;
@@ -69,11 +63,7 @@ function Found({ listing }: { listing: ListingAccount }) {
                 </h2>
                 {card !== undefined && <p className="max-w-prose text-muted">{card.description}</p>}
             </div>
-            {described.error !== null && (
-                <Notice tone="bad" role="alert">
-                    {explain(described.error)} Do not buy before this is solved.
-                </Notice>
-            )}
+            {described.error !== null && <Alert>{explain(described.error)} Do not buy before this is solved.</Alert>}
             <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
                 <div className="order-2 grid gap-4 lg:order-1">
                     {card !== undefined && <Columns card={card} />}

@@ -22,7 +22,7 @@ import { useNow, useSession } from '../../session';
 import { bytes, dateTime, fromNow, lmr, shortLmr, span } from '../../text/units';
 import { explain } from '../../transactions/explain';
 import { useSend } from '../../transactions/useSend';
-import { Button, Loading, Notice, Panel } from '../../ui/basics';
+import { Alert, Button, Loading, Notice, Panel } from '../../ui/basics';
 import { save } from '../../ui/save';
 import { usePurchases } from './purchases';
 import { type Opening, useOpening } from './useOpening';
@@ -86,11 +86,7 @@ function Offer({ listing, described }: { listing: ListingAccount; described: dat
                 {lmr(price)} go into escrow. The seller has {span(deliverySeconds)} to hand over the key, and is paid in
                 the same step. If it does not, anybody can send you the money back.
             </p>
-            {error !== undefined && (
-                <Notice tone="bad" role="alert">
-                    {error}
-                </Notice>
-            )}
+            {error !== undefined && <Alert>{error}</Alert>}
             <Button
                 kind="primary"
                 className="mt-3 w-full"
@@ -228,9 +224,7 @@ function Progress({ opening, onStop, onAgain }: { opening: Opening; onStop: () =
         case 'failed':
             return (
                 <>
-                    <Notice tone="bad" role="alert">
-                        {opening.reason}
-                    </Notice>
+                    <Alert>{opening.reason}</Alert>
                     <Button className="mt-2 w-full" onClick={onAgain}>
                         Try again from where it stopped
                     </Button>

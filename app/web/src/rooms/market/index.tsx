@@ -7,7 +7,7 @@ import { linkTo } from '../../route';
 import { useSession } from '../../session';
 import { bytes, count, counted, fromNow, shortened, shortLmr } from '../../text/units';
 import { explain } from '../../transactions/explain';
-import { Badge, Empty, Loading, Notice, Panel } from '../../ui/basics';
+import { Alert, Badge, Empty, Loading, Notice, Panel } from '../../ui/basics';
 import { Choice, TextField } from '../../ui/fields';
 import { ListingPage } from './ListingPage';
 import { type Order, search } from './search';
@@ -30,13 +30,7 @@ function Search() {
     const [names, setNames] = useState<ReadonlyMap<string, string>>(new Map());
     const words = useDeferredValue(text);
     if (listings.data === undefined) {
-        return listings.error === null ? (
-            <Loading lines={5} />
-        ) : (
-            <Notice tone="bad" role="alert">
-                {explain(listings.error)}
-            </Notice>
-        );
+        return listings.error === null ? <Loading lines={5} /> : <Alert>{explain(listings.error)}</Alert>;
     }
     const found = search(listings.data, words, order, names);
     const learn = (address: string, text: string) =>

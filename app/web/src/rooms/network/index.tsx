@@ -6,7 +6,7 @@ import { useEpochs, useEvents, useNetwork } from '../../data/queries';
 import { useNow, useSession } from '../../session';
 import { clock, count, counted, dateTime, rate, share, shortLmr } from '../../text/units';
 import { explain } from '../../transactions/explain';
-import { Badge, Empty, Figure, Loading, Notice, Panel } from '../../ui/basics';
+import { Alert, Badge, Empty, Figure, Loading, Notice, Panel } from '../../ui/basics';
 import { Bars, type Sample, Sparkline } from '../../ui/charts';
 import { EventList } from '../../ui/EventList';
 import { Ranking } from './Ranking';
@@ -22,11 +22,7 @@ export default function NetworkRoom(_: { item: string | undefined }) {
     const sampled = useSampled(network.data, network.dataUpdatedAt);
     if (network.data === undefined) {
         if (network.error === null) return <Loading lines={6} />;
-        return (
-            <Notice tone="bad" role="alert">
-                {explain(network.error)}
-            </Notice>
-        );
+        return <Alert>{explain(network.error)}</Alert>;
     }
     return (
         <div className="grid gap-4 lg:grid-cols-3">

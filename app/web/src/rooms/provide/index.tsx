@@ -5,7 +5,7 @@ import { useNetwork, useNodesOf } from '../../data/queries';
 import { useSession } from '../../session';
 import { counted, shortLmr } from '../../text/units';
 import { explain } from '../../transactions/explain';
-import { Button, Loading, Notice, Panel } from '../../ui/basics';
+import { Alert, Button, Loading, Panel } from '../../ui/basics';
 import { NodeCard } from './NodeCard';
 import { Register } from './Register';
 
@@ -17,13 +17,7 @@ export default function ProvideRoom(_: { item: string | undefined }) {
     const [adding, setAdding] = useState(false);
     if (wallet === undefined) return <Introduction />;
     if (nodes.data === undefined) {
-        return nodes.error === null ? (
-            <Loading lines={6} />
-        ) : (
-            <Notice tone="bad" role="alert">
-                {explain(nodes.error)}
-            </Notice>
-        );
+        return nodes.error === null ? <Loading lines={6} /> : <Alert>{explain(nodes.error)}</Alert>;
     }
     const owned = nodes.data.toSorted((a, b) => a.index - b.index);
     const free = owned.reduce((index, node) => Math.max(index, node.index + 1), 0);
