@@ -124,9 +124,7 @@ fn layer_of(folder: &str) -> Option<&'static Layer> {
             folder == *pattern
         }
     };
-    LAYERS
-        .iter()
-        .find(|layer| layer.folders.iter().any(|pattern| is_in(&pattern)))
+    LAYERS.iter().find(|layer| layer.folders.iter().any(&is_in))
 }
 
 /// What is wrong with a use, if anything.

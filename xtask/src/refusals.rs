@@ -124,6 +124,7 @@ fn unseen(program: &str, idl: &Idl, refusals: &[Refusal]) -> Vec<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

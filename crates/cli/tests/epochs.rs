@@ -227,11 +227,7 @@ async fn from_receipts(fleet: &Fleet, attested: &BTreeMap<u64, Epoch>) -> BTreeM
         let amount = u128::from(emission.schedule().amount(*number).0);
         let (mut paid, mut altogether) = (0, 0);
         for (node, contribution) in contributions {
-            let reward = if total == 0 {
-                0
-            } else {
-                (contribution * amount / total) as u64
-            };
+            let reward = (contribution * amount).checked_div(total).unwrap_or_default() as u64;
             let history = lifetime.entry(node).or_default();
             let sum = history.values().next_back().copied().unwrap_or_default() + reward;
             history.insert(*number, sum);

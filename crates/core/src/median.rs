@@ -11,6 +11,7 @@ pub fn trimmed_lower_median(values: &mut [u64]) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use alloc::vec::Vec;
 

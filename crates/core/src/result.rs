@@ -131,6 +131,7 @@ pub fn commitment(slot: &Slot, root: &Hash, records: u32, first: &Opening) -> Ha
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use alloc::vec::Vec;
 

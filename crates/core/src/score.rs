@@ -131,6 +131,7 @@ pub fn claimable_at(opened_at: Seconds, max_wait: Seconds, score: Bps, jitter_mi
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 

@@ -22,6 +22,7 @@ pub fn by_basis_points(amount: u64, shares: &[Bps], parts: &mut [u64]) -> Option
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use alloc::{vec, vec::Vec};
 

@@ -240,7 +240,7 @@ mod tests {
                         .collect();
                     record(
                         &format!("https://a.example/{topic}/{page}"),
-                        &format!("{noise} {words}").trim().to_owned(),
+                        format!("{noise} {words}").trim(),
                     )
                 })
                 .collect()

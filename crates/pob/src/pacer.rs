@@ -132,8 +132,7 @@ impl Pacer {
     pub fn new(limit_kbps: u32, round_trip: Micros) -> Self {
         let limit = payload_limit(limit_kbps, FIRST_OVERHEAD_PPM);
         let rate = (limit / STEEP)
-            .min(HIGHEST_START_BYTES_PER_SECOND)
-            .max(LOWEST_RATE_BYTES_PER_SECOND)
+            .clamp(LOWEST_RATE_BYTES_PER_SECOND, HIGHEST_START_BYTES_PER_SECOND)
             .min(limit.max(1));
         Self {
             limit_kbps,

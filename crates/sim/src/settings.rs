@@ -190,7 +190,10 @@ impl Settings {
             return refuse("a range of delays must not end before it begins");
         }
         let (awake, asleep) = self.awake_asleep;
-        if !(awake > 0.0 && asleep > 0.0 && (awake + asleep).is_finite()) || !(self.leaving_per_hour >= 0.0) {
+        let are_times = [awake, asleep, awake + asleep]
+            .iter()
+            .all(|time| *time > 0.0 && time.is_finite());
+        if !are_times || !(0.0..).contains(&self.leaving_per_hour) {
             return refuse("times awake and asleep must be longer than none, and no less than none may leave");
         }
         if !(self.trips >= 0.0 && self.trips.is_finite()) || self.deserted.is_some_and(|it| it.one_in == 0) {

@@ -29,6 +29,6 @@ impl<'a> Verified<'a> {
     /// The keys whose signatures over `digest` it has verified.
     pub(crate) fn signers(&self, digest: &[u8; 32]) -> Result<impl Iterator<Item = &[u8; 32]> + use<'_>> {
         let signers = signatures::signers(self.instruction.get_instruction_data(), self.index, digest);
-        Ok(signers.map_err(|error| ProgramError::Custom(error.code()))?)
+        signers.map_err(|error| ProgramError::Custom(error.code()))
     }
 }

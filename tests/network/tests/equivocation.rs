@@ -124,7 +124,8 @@ async fn an_oracle_that_shows_two_roots_to_two_peers_is_jailed_and_the_honest_ro
         events
             .wait_for(|_, event| match event {
                 Event::EpochAttested { epoch: of, agreed, .. } if *of == epoch => {
-                    Some(assert_ne!(*agreed, Some(false)))
+                    assert_ne!(*agreed, Some(false));
+                    Some(())
                 }
                 _ => None,
             })

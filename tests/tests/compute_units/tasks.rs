@@ -168,23 +168,23 @@ fn one_and_two_replicas() {
     ] {
         let mut board = Board::new(1, replicas);
         let team = ["a", "b"].map(|name| board.executor(name, HERE));
-        let members = usize::from(replicas);
-        for member in 0..members {
-            board.claim(&team[member], 0, member as u8);
+        let members = (0..replicas).zip(&team);
+        for (replica, member) in members.clone() {
+            board.claim(member, 0, replica);
         }
-        for member in 0..members {
-            board.commit(&team[member], 0, member as u8, &Finding::new(7, 1));
+        for (replica, member) in members.clone() {
+            board.commit(member, 0, replica, &Finding::new(7, 1));
         }
-        for member in 0..members {
-            let sent = board.reveal(&team[member], 0, member as u8, &Finding::new(7, 1));
-            if member == 0 {
+        for (replica, member) in members.clone() {
+            let sent = board.reveal(member, 0, replica, &Finding::new(7, 1));
+            if replica == 0 {
                 measure("tasks", "reveal_result", reveal_case, &sent, 2_000);
             }
         }
         if replicas == 1 {
             board.world.pass(CHALLENGE);
         }
-        let assigned: Vec<_> = (0..members).map(|member| (member as u8, &team[member])).collect();
+        let assigned: Vec<_> = members.collect();
         let settle = board.settle_instruction(0, &assigned);
         let sent = board.world.must(&[settle], &[]);
         measure("tasks", "settle_shard", settle_case, &sent, 14_000);

@@ -1,6 +1,10 @@
 //! The buyer's side: pay, wait for the key, open, verify, rate.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail, ensure};
 use lumora_client::{Connection, Sender, market, token};
@@ -165,9 +169,9 @@ async fn settled_rows(connection: &Connection, verification: &Verification) -> a
     let mut settlements: BTreeMap<[u8; 32], Settlement> = BTreeMap::new();
     let mut rows = 0;
     for claim in &verification.shards {
-        if !settlements.contains_key(&claim.job) {
+        if let Entry::Vacant(unread) = settlements.entry(claim.job) {
             let settlement = Settlement::read(connection, &Address::new_from_array(claim.job)).await?;
-            settlements.insert(claim.job, settlement);
+            unread.insert(settlement);
         }
         let settled = settlements.get(&claim.job).is_some_and(|settlement| {
             settlement

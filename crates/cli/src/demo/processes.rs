@@ -190,7 +190,6 @@ pub fn start_nodes(
             measurement: lumora_node::config::Measurement::default(),
             fetching: Fetching {
                 private_addresses: sites.to_vec(),
-                ..Fetching::default()
             },
             minimum_claim: 1,
             poll_seconds: 2,

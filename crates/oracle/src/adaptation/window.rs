@@ -23,7 +23,7 @@ impl Window {
     pub fn of(view: &View) -> Option<Self> {
         let epoch = view.latest_attested().filter(|epoch| epoch.is_final(view.now))?;
         let next = view.epochs.get(&epoch.epoch.checked_add(1)?)?;
-        (next.is_drawn() && epoch.seed_slot < next.seed_slot).then(|| Self {
+        (next.is_drawn() && epoch.seed_slot < next.seed_slot).then_some(Self {
             epoch: *epoch,
             slots: epoch.seed_slot..next.seed_slot,
         })

@@ -265,7 +265,8 @@ impl Challenger {
             (false, true) => Progress::DownSteady,
             (false, false) => Progress::DownBegins,
         };
-        if !out_of_time && !(has_enough && neighbours >= Progress::DownEnough) {
+        let is_over = out_of_time || has_enough && neighbours >= Progress::DownEnough;
+        if !is_over {
             sender.poll(moment, actions);
             return Ok(());
         }
@@ -318,7 +319,8 @@ impl Challenger {
             (false, true) => Progress::UpSteady,
             (false, false) => Progress::UpBegins,
         };
-        if !out_of_time && !(has_enough && neighbours >= Progress::UpEnough) {
+        let is_over = out_of_time || has_enough && neighbours >= Progress::UpEnough;
+        if !is_over {
             return Ok(());
         }
         if receiver.chunks() == 0 {

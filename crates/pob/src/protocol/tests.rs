@@ -233,7 +233,7 @@ fn step(
             return Some(Err(violation));
         }
     }
-    if now % 1_000 == 0
+    if now.is_multiple_of(1_000)
         && let Err(violation) = handle(Event::Tick, incoming.received, outgoing.sent)
     {
         return Some(Err(violation));

@@ -25,7 +25,7 @@ impl Borsh {
             wide,
             text: format!("amount {amount}"),
             shares: vec![amount as u16, (wide >> 64) as u16, 10_000],
-            perhaps: (amount % 2 == 0).then_some(-(amount as i64 >> 1)),
+            perhaps: amount.is_multiple_of(2).then_some(-(amount as i64 >> 1)),
         }
     }
 }
