@@ -158,7 +158,7 @@ describe.skipIf(LUMORA_BIN === undefined)('with a whole network', () => {
         const { page, done } = await visit(browser, demo.siteUrl, 'market', secret);
         await page.getByRole('link', { name: /Documentation pages/ }).click();
         await page.getByRole('heading', { name: 'Where it comes from' }).waitFor();
-        await page.getByText(/^3 shards by \d nodes$/).waitFor();
+        await page.getByText(/^3 shards by \d nodes?$/).waitFor();
         await page.getByRole('button', { name: 'Buy for 120 LMR' }).click();
         await signed(page, 'Buy for 120 LMR');
         await page.getByRole('button', { name: 'Download and decrypt' }).click(EVENTUALLY);
