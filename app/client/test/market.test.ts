@@ -66,7 +66,8 @@ describe('a sale', () => {
 
         await chain.send(buyer, await rate(buyer, await sales.purchase(), 5));
         expect((await sales.purchase()).data.rating).toBe(5);
-        expect((await sales.listing()).data.ratingSum).toBe(5n);
+        const { ratingSum, ratedVolume, weightedRatings } = (await sales.listing()).data;
+        expect([ratingSum, ratedVolume, weightedRatings]).toEqual([5n, PRICE, 5n * PRICE]);
     });
 
     it('pays for no delivery that does not open', async () => {

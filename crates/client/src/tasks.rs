@@ -13,9 +13,9 @@ use {
         bandwidth::{ORACLE_SET, attestation_address},
         event_authority, registry, rewards,
         tasks::{
-            CreateJobArguments, ID, Job, MAX_REPLICAS, RejectResultArguments, RevealResultArguments, ShardSettled,
-            ShardState, assignment_address, config_address, escrow_address, instruction, job_address, verdict_address,
-            work_address,
+            ACCOUNTS_PER_REPLICA, CreateJobArguments, ID, Job, MAX_REPLICAS, RejectResultArguments,
+            RevealResultArguments, ShardSettled, ShardState, assignment_address, config_address, escrow_address,
+            instruction, job_address, verdict_address, work_address,
         },
     },
     solana_instruction::{AccountMeta, Instruction},
@@ -141,8 +141,6 @@ pub fn reveal_result(
 
 /// Accounts of `settle_shard` before those of the replicas.
 const SETTLE_ACCOUNTS: usize = 6;
-/// Accounts of each replica in `settle_shard`.
-const ACCOUNTS_PER_REPLICA: usize = 4;
 
 /// Pays those who agree. `assigned`: every assigned replica of the shard. Anybody may call it.
 pub fn settle_shard(job: &Address, treasury: &Address, shard: u32, assigned: &[Assigned]) -> Instruction {

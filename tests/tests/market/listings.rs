@@ -203,11 +203,16 @@ fn a_change_of_terms_does_not_touch_what_was_bought() {
         &[sales::update_listing(&seller.pubkey(), &shop.listing, change)],
         &[&seller],
     );
-    // The price, its split and the deadline are those of the time of the purchase.
+    // The price, its split and the deadline are those of the time of the purchase, and so is what a rating weighs.
     let payees: u64 = shop.payee_tokens.iter().map(|tokens| shop.world.balance(tokens)).sum();
     shop.deliver(&delivered);
     let paid: u64 = shop.payee_tokens.iter().map(|tokens| shop.world.balance(tokens)).sum();
     assert_eq!(paid - payees, PRICE * 99 / 100);
+    let buyer = shop.buyer.insecure_clone();
+    shop.world
+        .must(&[sales::rate(&buyer.pubkey(), &shop.listing, &delivered, 2)], &[&buyer]);
+    let rated = shop.terms();
+    assert_eq!((rated.rated_volume, rated.weighted_ratings), (PRICE, 2 * PRICE));
     shop.world.pass(DELIVERY_SECONDS + 1);
     let instruction = shop.deliver_instruction(&late, &shop.prove(&late));
     shop.world

@@ -41,6 +41,8 @@ const STEPS_PER_MARKET: u64 = 1_500;
 const MEMORY: usize = 25;
 /// Which of a hundred calls buys.
 const BUY: std::ops::Range<u32> = 22..44;
+/// Place of the purchase among the accounts of `rate`.
+const RATED: usize = 2;
 /// LMR that everybody begins with.
 const WEALTH: u64 = 10_000 * LMR;
 
@@ -410,7 +412,30 @@ impl Market {
         }
         let Ok(sent) = outcome else { return false };
         self.book(&sent, &listings);
+        for (address, before) in &listings {
+            self.check_ratings(address, before, call);
+        }
         true
+    }
+
+    /// A rating weighs what was paid for its very copy, and nothing else changes what ratings weigh.
+    fn check_ratings(&self, address: &Address, before: &Listing, call: &Call) {
+        if !self.exists(address) {
+            return;
+        }
+        let after: Listing = self.shop.world.read(address);
+        let added = if after.ratings > before.ratings {
+            let purchase: Purchase = self.shop.world.read(&call.instruction.accounts[RATED].pubkey);
+            (purchase.amount, u64::from(purchase.rating) * purchase.amount)
+        } else {
+            (0, 0)
+        };
+        assert_eq!(
+            (after.rated_volume, after.weighted_ratings),
+            (before.rated_volume + added.0, before.weighted_ratings + added.1),
+            "{}",
+            self.story()
+        );
     }
 
     /// Writes down what the events say.

@@ -79,6 +79,10 @@ pub const MAX_SHARDS: u32 = 8_192;
 /// Most replicas of a shard; see `core::rounds`.
 pub const MAX_REPLICAS: u8 = lumora_core::agreement::MAX_REPLICAS as u8;
 
+/// Accounts that `settle_shard` takes for each assigned replica after the declared ones: assignment, record of work, LMR
+/// token account of the node's owner, and who paid the assignment's rent. All writable, lowest replica first.
+pub const ACCOUNTS_PER_REPLICA: usize = 4;
+
 /// Address and bump of the one [`TasksConfig`].
 pub fn config_address() -> (Address, u8) {
     Address::find_program_address(&[seed::CONFIG], &ID)

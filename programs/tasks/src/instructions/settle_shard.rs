@@ -8,7 +8,7 @@ use lumora_core::{
 };
 use lumora_interface::{
     self_call,
-    tasks::{MAX_REPLICAS, ShardState, assignment_state},
+    tasks::{ACCOUNTS_PER_REPLICA, MAX_REPLICAS, ShardState, assignment_state},
     tokens::{self, Payment},
 };
 
@@ -18,10 +18,6 @@ use crate::{
     events::ShardSettled,
     state::{Assignment, Escrow, Job, Outcome, Work, for_each_sibling, set_shard_state, shard_state},
 };
-
-/// Accounts that are passed for each assigned replica after the declared ones: assignment, record of work, LMR token
-/// account of the node's owner, and who paid the assignment's rent. All writable, lowest replica first.
-const ACCOUNTS_PER_REPLICA: usize = 4;
 
 /// Accounts of `settle_shard`.
 #[event_cpi]
