@@ -173,11 +173,14 @@ async fn from_receipts(fleet: &Fleet, attested: &BTreeMap<u64, Epoch>) -> BTreeM
         let mut bundles = BTreeMap::new();
         for member in (0..ORACLES).filter(|member| epoch.bundles >> member & 1 == 1) {
             let key = set.keys[member];
-            let sealed = fleet.client(0).bundle_of(*number, &key).await.unwrap();
-            let sealed = match sealed {
-                Some(sealed) => sealed,
-                None => fleet.client(member).bundle(*number).await.unwrap().unwrap(),
-            };
+            // An oracle that was just killed and started again does not answer yet.
+            let sealed = wait_for("a bundle", PATIENCE, async || {
+                match fleet.client(0).bundle_of(*number, &key).await.ok()? {
+                    Some(sealed) => Some(sealed),
+                    None => fleet.client(member).bundle(*number).await.ok()?,
+                }
+            })
+            .await;
             let bundle = Bundle::open(&sealed, &network.network_id, *number, key.as_array()).unwrap();
             assert_eq!(bundle.root(), epoch.bundle_roots[member]);
             bundles.insert(member, bundle);
